@@ -1,0 +1,146 @@
+/**
+ * The instrument as the doors see it: modules with parameters, owners, acquisitions. Knows nothing of PyMoDAQ or of
+ * sockets. Every method that takes foreign values checks them first; what it does not like is a `Refusal` (see
+ * errors.ts) and has changed nothing.
+ */
+import type { ModuleDescription, Value } from './description.ts';
+
+/** Which board this is; announced by mDNS and written into the data. */
+export interface BoardIdentity {
+  readonly model: string;
+  /** The board's own number (FPGA DNA in hex unless the host knows better). */
+  readonly serial: string;
+  readonly hostname: string;
+  /** pitayad's version. */
+  readonly version: string;
+  /** First 8 hex digits of the bitstream's SHA-256. */
+  readonly bitstream: string;
+}
+
+/** Whoever sends commands: one per connection. Ownership goes by `owner`, not by connection. */
+export interface Client {
+  /** For logs: `192.168.1.7:51234`. */
+  readonly peer: string;
+  /** Name that owns modules on behalf of this connection; the peer's address until `attach` names another. */
+  owner: string;
+}
+
+/** A value that changed in the FPGA, as told to subscribers and to the log. */
+export interface Change {
+  readonly module: string;
+  readonly parameter: string;
+  readonly from: Value;
+  readonly to: Value;
+  /** Who did it. */
+  readonly by: string;
+}
+
+export interface GrabOptions {
+  /** Settings to write first (a write: needs the right to). */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** false: a running acquisition will do (live displays). Default true: armed after this request. */
+  readonly fresh?: boolean;
+  /** Seconds until the grab fails with a sentence; default: the acquisition's duration + 5 s. */
+  readonly timeout?: number;
+  /** Part of the trace: first point, and how many; only that part is read. Default: all. */
+  readonly start?: number;
+  readonly points?: number;
+}
+
+/** One recorded channel, as the converter gave it: volts = counts · gain + offset. */
+export interface TraceChannel {
+  /** `ch1`, `ch2`. */
+  readonly label: string;
+  /** What was recorded: `in1`, `asg0` … */
+  readonly input: string;
+  /** One per point, oldest first. Float64Array when averaged over several traces. */
+  readonly counts: Int16Array | Float64Array;
+  /** Volts per count, and volts at 0 counts. */
+  readonly gain: number;
+  readonly offset: number;
+}
+
+/** What a `grab` brings: evenly spaced samples of one or two signals. */
+export interface Trace {
+  readonly module: string;
+  /** Seconds since 1970 when the acquisition ended. */
+  readonly timestamp: number;
+  readonly channels: readonly TraceChannel[];
+  /** Time of point k is t0 + k · dt, in s; 0 is the first sample at or beyond the threshold. */
+  readonly t0: number;
+  readonly dt: number;
+  /** Further facts, in the order in which they go into the data: `number`, `decimation`, `clipped`, `settings` … */
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** A grab under way. */
+export interface Grab {
+  /** Rejected with a `Refusal` that says why: time-out, stopped by whom. */
+  readonly result: Promise<Trace>;
+  /** Withdraws this request alone; others that share the acquisition still get it. */
+  stop(by: string): void;
+}
+
+/** Progress of an acquisition that takes longer than half a second. */
+export interface Progress {
+  readonly module: string;
+  /** 0 … 1, or absent while waiting for a trigger. */
+  readonly fraction?: number;
+  /** What it is doing, for people: `waiting for trigger ch1_positive_edge at 0.1 V`. */
+  readonly text: string;
+}
+
+export type AttachMode = 'own' | 'share';
+
+export interface Holder {
+  readonly owner: string;
+  /** Seconds since 1970. */
+  readonly since: number;
+}
+
+export interface Instrument {
+  readonly identity: BoardIdentity;
+  readonly modules: readonly ModuleDescription[];
+
+  /** @throws Refusal that names the modules there are. */
+  describe(module: string): ModuleDescription;
+
+  /**
+   * Values as the hardware has them; all parameters unless named.
+   * @throws Refusal for an unknown module or parameter (names the nearest).
+   */
+  get(module: string, names?: readonly string[]): Promise<Record<string, Value>>;
+
+  /**
+   * Checks every value, and all of them together, and the right to write; then writes what differs.
+   * Gives, for every key, the value that the hardware took.
+   * @throws Refusal, with nothing written: unknown name, wrong type, out of limits, held by another owner.
+   */
+  configure(client: Client, module: string, values: Readonly<Record<string, unknown>>): Promise<Record<string, Value>>;
+
+  /** Starts, or joins, an acquisition. Synchronous refusals arrive through `result` too. */
+  grab(client: Client, module: string, options?: GrabOptions): Grab;
+
+  /** Ends what is running on the module, for all who wait for it: they get a Refusal "stopped by …". */
+  stop(client: Client, module: string): Promise<void>;
+
+  /** @throws Refusal with the holder's name. */
+  attach(client: Client, module: string, mode: AttachMode): Promise<void>;
+  detach(client: Client, module: string): Promise<void>;
+
+  /** The connection is gone: its grabs are withdrawn, and what it alone owned is free. */
+  leave(client: Client): void;
+
+  /** Every output off, generators stopped; works whoever owns what. */
+  off(client: Client): Promise<void>;
+
+  /** Facts for `status`: holders, running acquisitions, counters, bus. JSON-able. */
+  status(): Promise<Record<string, unknown>>;
+
+  /** Calls back on each change / progress until the returned function is called. */
+  onChange(listener: (change: Change) => void): () => void;
+  onProgress(listener: (progress: Progress) => void): () => void;
+
+  /** Ends acquisitions and saves the state. Outputs stay (`hold`) or go to zero, as configured. */
+  close(): Promise<void>;
+}

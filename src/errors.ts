@@ -5,7 +5,10 @@
 
 /** Root of all errors that pitayad raises on purpose; anything else that surfaces is a bug. */
 export class PitayadError extends Error {
-  override name = new.target.name;
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
 }
 
 /** The client asked for what cannot be done (its fault). Nothing was changed; its connection goes on. */

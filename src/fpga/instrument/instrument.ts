@@ -3,7 +3,7 @@
  * sockets. Every method that takes foreign values checks them first; what it does not like is a `Refusal` (see
  * errors.ts) and has changed nothing.
  */
-import type { ModuleDescription, Value } from './description.ts';
+import type { ModuleDescription, Value } from '../description.ts';
 
 /** Which board this is; announced by mDNS and written into the data. */
 export interface BoardIdentity {

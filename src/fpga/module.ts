@@ -1,0 +1,346 @@
+/**
+ * What a module of the FPGA is: a table of parameters (parameters.ts), limits between them, and, where a module needs
+ * more than "write what differs in the order of the table", the sequence that its hardware demands.
+ */
+import { Refusal } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import type { ModuleDescription, Value } from './description.ts';
+import type { Checked, ModuleDriver, Taken } from './driver.ts';
+import { extract, type Field, type Memory } from './fields.ts';
+import { type Board, describe, type Parameter, show } from './parameters.ts';
+import type { FieldValue, RegisterFile } from './registers.ts';
+
+export type Parameters = Readonly<Record<string, Parameter>>;
+
+/** Values of a parameter table, typed by the declaration. */
+export type ValuesOf<D> = D extends { readonly parameters: infer P }
+  ? { readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never }
+  : never;
+
+/** A limit that concerns several parameters: `holds` must stay true of their values, `sentence` says what it wants. */
+export interface Constraint<V> {
+  readonly of: readonly (keyof V & string)[];
+  readonly sentence: string;
+  holds(values: V): boolean;
+}
+
+/** `low` must not be above `high`. */
+export function ordered<K extends string>(low: K, high: K): Constraint<Readonly<Record<K, number>>> {
+  return {
+    of: [low, high],
+    sentence: `${low} must not be above ${high}`,
+    holds: (values) => values[low] <= values[high],
+  };
+}
+
+/** What a module's own `write` works with. */
+export interface Writing<V> {
+  readonly registers: RegisterFile;
+  /** Values before. */
+  readonly present: V;
+  /** Values wanted, all of them. */
+  readonly next: V;
+  /** Names that the request gave, or that followed from it. */
+  readonly given: ReadonlySet<keyof V>;
+  /** The fields of these parameters with their raw values in `next`, for `registers.write`. */
+  raw(...names: (keyof V & string)[]): FieldValue[];
+}
+
+export interface ModuleOptions<V> {
+  /** `scope`, `asg0` … */
+  readonly name: string;
+  readonly title: string;
+  readonly help: string;
+  /** Whether it answers `grab`. */
+  readonly grabs?: boolean;
+  /** Parameter that is moved when nobody named one. */
+  readonly actuator?: keyof V & string;
+  readonly constraints?: readonly Constraint<V>[];
+  /** Registers beside those of the parameters. */
+  readonly registers?: Readonly<Record<string, Field>>;
+  readonly memories?: Readonly<Record<string, Memory>>;
+  /** What a request says without naming it. Pure; gives the request completed. */
+  readonly complete?: (given: Partial<V>) => Partial<V>;
+  /** In place of writing what differs in the order of the table. */
+  readonly write?: (writing: Writing<V>) => Promise<void>;
+  /** After a read-back: values that the driver keeps itself, as far as the shadow tells them. */
+  readonly recognise?: (registers: RegisterFile) => Partial<V>;
+  /** Values that the registers, as `next` has them, would tell wrongly: kept by the driver. */
+  readonly keeps?: (next: V) => readonly (keyof V & string)[];
+}
+
+type Plain<P extends Parameters> = ValuesOf<{ readonly parameters: P }>;
+
+export interface ModuleDeclaration<P extends Parameters = Parameters> {
+  readonly name: string;
+  readonly parameters: P;
+  readonly options: ModuleOptions<Plain<P>>;
+  readonly description: ModuleDescription;
+}
+
+/** Declares a module. The order of the parameters is that of the settings tree and of register writes. */
+export function fpgaModule<const P extends Parameters>(
+  options: ModuleOptions<Plain<P>>,
+  parameters: P,
+): ModuleDeclaration<P> {
+  const { name, title, help, grabs = false, actuator } = options;
+  return {
+    name,
+    parameters,
+    options,
+    description: {
+      name,
+      title,
+      help,
+      grabs,
+      parameters: Object.entries(parameters).map(([key, parameter]) => describe(key, parameter)),
+      ...(actuator === undefined ? {} : { actuator }),
+    },
+  };
+}
+
+/** A driver whose values are typed by its declaration, for the code of the instrument. */
+export interface TypedDriver<V> extends ModuleDriver {
+  /** Values as they were last known, without a bus word. */
+  readonly values: V;
+
+  /**
+   * Writes without judging: each value becomes the nearest that its register can hold. For the instrument's own
+   * values; what comes from outside goes through `check` and `apply`.
+   */
+  set(values: Partial<V>): Promise<Taken[]>;
+
+  /**
+   * Takes values that no register tells (a waveform, a trace average) as known, from a saved state. Writes nothing;
+   * values that registers tell, or that are not allowed, are left out.
+   */
+  remember(values: Readonly<Record<string, unknown>>): void;
+}
+
+type Values = Record<string, Value>;
+
+const NOMINAL: Board = { frequencyCorrection: 1 };
+
+/** Drives a declared module through the shadow of its bus. Writes of one driver take effect one after the other. */
+export function moduleDriver<P extends Parameters>(
+  registers: RegisterFile,
+  declaration: ModuleDeclaration<P>,
+  board: Board = NOMINAL,
+): TypedDriver<Plain<P>> {
+  const { name, description } = declaration;
+  const parameters: Parameters = declaration.parameters;
+  // Below here values go by name; the hooks get, by construction, a value of the right type for every parameter.
+  const options = declaration.options as unknown as ModuleOptions<Values>;
+  const keys = Object.keys(parameters);
+
+  /** Values that registers do not tell. */
+  const kept = new Map<string, Value>();
+  /** Words last read of registers that the hardware changes, by address. */
+  const seen = new Map<number, number>();
+  const approved = new WeakSet<Checked>();
+  let tail: Promise<unknown> = Promise.resolve();
+
+  const refuse = (why: string): never => {
+    throw new Refusal(`${name}${why}; nothing was changed.`);
+  };
+
+  function parameterOf(key: string): Parameter {
+    const parameter = Object.hasOwn(parameters, key) ? parameters[key] : undefined;
+    if (parameter) return parameter;
+    const near = nearest(key, keys);
+    return refuse(` has no parameter ${show(key)}${near === undefined ? '' : ` (did you mean ${near}?)`}`);
+  }
+
+  /** What a field holds as far as is known, `overlay` being about to be written. */
+  function rawOf(field: Field, overlay: ReadonlyMap<Field, number>): number | undefined {
+    const word = seen.get(field.address);
+    return overlay.get(field) ?? registers.peek(field) ?? (word === undefined ? undefined : extract(word, field));
+  }
+
+  /** All values, as they will be once `given` is written. */
+  function valuesWith(given: Readonly<Values>): Values {
+    const overlay = new Map<Field, number>();
+    for (const [key, value] of Object.entries(given)) {
+      for (const [field, raw] of fieldValues(key, value)) overlay.set(field, raw);
+    }
+    const values: Values = {};
+    for (const key of keys) {
+      const parameter = parameterOf(key);
+      const raw = parameter.fields.map((field) => rawOf(field, overlay));
+      const known = raw.filter((one) => one !== undefined);
+      const own = given[key] ?? kept.get(key);
+      const registersTell = raw.length > 0 && (given[key] !== undefined || !kept.has(key));
+      if (registersTell && known.length === raw.length) values[key] = parameter.decode(known, board);
+      else values[key] = own ?? parameter.default;
+    }
+    return values;
+  }
+
+  function fieldValues(key: string, value: Value): FieldValue[] {
+    const { fields, encode } = parameterOf(key);
+    return encode(value, board).flatMap((raw, k): FieldValue[] => {
+      const field = fields[k];
+      return raw === undefined || field === undefined ? [] : [[field, raw]];
+    });
+  }
+
+  /** Two parameters may share a register; a request must not want two things of it. */
+  function checkSharing(given: Readonly<Values>): void {
+    const wanted = new Map<Field, readonly [key: string, raw: number]>();
+    for (const [key, value] of Object.entries(given)) {
+      for (const [field, raw] of fieldValues(key, value)) {
+        const other = wanted.get(field);
+        if (other && other[1] !== raw) {
+          refuse(`.${key} = ${show(value)} and ${other[0]} = ${show(given[other[0]])} contradict each other`);
+        }
+        wanted.set(field, [key, raw]);
+      }
+    }
+  }
+
+  function checkConstraints(given: Readonly<Values>, next: Values): void {
+    for (const { of, sentence, holds } of options.constraints ?? []) {
+      if (!of.some((key) => key in given) || holds(next)) continue;
+      refuse(`: ${sentence} (${of.map((key) => `${key} ${show(next[key])}`).join(', ')})`);
+    }
+  }
+
+  const complete = (given: Values): Values => defined(options.complete?.(given) ?? given);
+
+  function inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const run = tail.then(task);
+    tail = run.catch(() => undefined);
+    return run;
+  }
+
+  async function write(request: Readonly<Values>, judge: boolean): Promise<Taken[]> {
+    const given = complete({ ...request });
+    const present = valuesWith({});
+    const next = valuesWith(given);
+    if (judge) checkConstraints(given, next);
+    const raw = (...names: string[]): FieldValue[] => names.flatMap((key) => fieldValues(key, next[key] ?? 0));
+    if (options.write) {
+      await options.write({ registers, present, next, given: new Set(Object.keys(given)), raw });
+    } else {
+      await registers.write(...keys.filter((key) => key in given).flatMap((key) => fieldValues(key, given[key] ?? 0)));
+    }
+    settle(given, next);
+    const after = valuesWith({});
+    return keys.flatMap((key): Taken[] => {
+      const [from, to] = [present[key], after[key]];
+      const silent = parameterOf(key).volatile && !(key in given);
+      return silent || from === undefined || to === undefined || same(from, to) ? [] : [{ parameter: key, from, to }];
+    });
+  }
+
+  /** After a write: keeps what registers do not tell, forgets what they tell again. */
+  function settle(given: Readonly<Values>, next: Values): void {
+    const keeps = new Set(options.keeps?.(next) ?? []);
+    for (const key of keys) {
+      const value = next[key];
+      const inDriver = parameterOf(key).fields.length === 0;
+      if (value !== undefined && (keeps.has(key) || (inDriver && key in given))) kept.set(key, value);
+      else if (!inDriver) kept.delete(key);
+    }
+  }
+
+  return {
+    description,
+
+    get values() {
+      return valuesWith({}) as Plain<P>;
+    },
+
+    async get(names = keys) {
+      const values: Values = {};
+      const words = new Map<string, number>();
+      for (const key of names) {
+        const parameter = parameterOf(key);
+        const own = kept.get(key) ?? (parameter.fields.length === 0 ? parameter.default : undefined);
+        if (own !== undefined) {
+          values[key] = own;
+          continue;
+        }
+        // One read serves all fields of a word, but a field that a parameter names twice is meant to be read twice.
+        const raw: number[] = [];
+        for (const [k, field] of parameter.fields.entries()) {
+          const once = `${field.address}/${parameter.fields.indexOf(field) === k ? 'first' : 'again'}`;
+          const word = words.get(once) ?? (await registers.readWord(field));
+          words.set(once, word);
+          if (field.access === 'r') seen.set(field.address, word);
+          raw.push(extract(word, field));
+        }
+        values[key] = parameter.decode(raw, board);
+      }
+      return values;
+    },
+
+    check(values) {
+      if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+        return refuse(` takes names with values, not ${show(values)}`);
+      }
+      const given: Values = {};
+      for (const [key, value] of Object.entries(values)) {
+        const parameter = parameterOf(key);
+        if (parameter.readonly) refuse(`.${key} is read only`);
+        given[key] = parameter.accept(value, (why) => refuse(`.${key} ${why}`));
+      }
+      const completed = complete({ ...given });
+      checkSharing(completed);
+      checkConstraints(completed, valuesWith(completed));
+      const checked: Checked = { module: name, values: given };
+      approved.add(checked);
+      return checked;
+    },
+
+    apply(checked) {
+      if (!approved.has(checked)) throw new Error(`These values were not checked by ${name}.`);
+      return inTurn(() => write(checked.values, true));
+    },
+
+    set(values) {
+      return inTurn(() => write(values as Values, false));
+    },
+
+    readBack() {
+      return inTurn(async () => {
+        const fields = [
+          ...Object.values(options.registers ?? {}),
+          ...Object.values(parameters).flatMap((p) => p.fields),
+        ];
+        await registers.readBack(fields);
+        for (const memory of Object.values(options.memories ?? {})) registers.forgetMemory(memory);
+        for (const key of keys) if (parameterOf(key).fields.length > 0) kept.delete(key);
+        const recognised = options.recognise?.(registers) ?? {};
+        for (const [key, value] of Object.entries(defined(recognised))) kept.set(key, value);
+      });
+    },
+
+    remember(values) {
+      for (const [key, value] of Object.entries(values)) {
+        const parameter = Object.hasOwn(parameters, key) ? parameters[key] : undefined;
+        if (!parameter || parameter.fields.length > 0) continue;
+        try {
+          kept.set(
+            key,
+            parameter.accept(value, (why) => refuse(`.${key} ${why}`)),
+          );
+        } catch (error) {
+          if (!(error instanceof Refusal)) throw error;
+        }
+      }
+    },
+  };
+}
+
+function same(a: Value, b: Value): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object') return a === b;
+  return a.length === b.length && a.every((one, k) => one === b[k]);
+}
+
+/** Without the names that have no value. */
+function defined(values: Readonly<Record<string, Value | undefined>>): Values {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
+}

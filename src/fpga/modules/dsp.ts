@@ -1,0 +1,89 @@
+/**
+ * The routing of signals: each signal of the FPGA has a window with its input selector and its way to the outputs.
+ * Sources: PyRPL red_pitaya_dsp.v, hardware_modules/dsp.py.
+ */
+import { block, type Field } from '../fields.ts';
+import { bool, choice, type Words } from '../parameters.ts';
+
+/** Every signal that can be an input, by its code. */
+export const SIGNALS = {
+  pid0: 0,
+  pid1: 1,
+  pid2: 2,
+  trig: 3,
+  iir: 4,
+  iq0: 5,
+  iq1: 6,
+  iq2: 7,
+  asg0: 8,
+  asg1: 9,
+  in1: 10,
+  in2: 11,
+  out1: 12,
+  out2: 13,
+  /** Second quadrature of iq2. */
+  iq2_2: 14,
+  /** Zero. */
+  off: 15,
+} as const;
+
+export type Signal = keyof typeof SIGNALS;
+
+export const OUTPUTS = { off: 0, out1: 1, out2: 2, both: 3 } as const;
+
+/** Code of the first window beyond those with an input selector, and with a way to the outputs. */
+const SELECTORS = 12;
+const SOURCES = 10;
+
+export interface Window {
+  /** Code of the signal that goes in. */
+  readonly input: Field;
+  readonly outputDirect: Field;
+  /** The sum at out1 (out2) does not fit, at this moment. */
+  readonly saturated1: Field;
+  readonly saturated2: Field;
+  /** The signal at this moment, in counts. */
+  readonly now: Field;
+}
+
+function window(code: number): Window {
+  const at = block(0x4030_0000 + code * 0x1_0000);
+  return {
+    input: at(0x0, { bits: 4, access: code < SELECTORS ? 'rw' : 'r' }),
+    outputDirect: at(0x4, { bits: 2, access: code < SOURCES ? 'rw' : 'r' }),
+    saturated1: at(0x8, { bits: 1, access: 'r' }),
+    saturated2: at(0x8, { bits: 1, shift: 1, access: 'r' }),
+    now: at(0x10, { bits: 14, signed: true, access: 'r' }),
+  };
+}
+
+const windows = new Map<number, Window>();
+
+/** The window of a signal: the same object at each call, so that a register has one `Field`. */
+export function dsp(signal: Signal): Window {
+  const code = SIGNALS[signal];
+  const known = windows.get(code) ?? window(code);
+  windows.set(code, known);
+  return known;
+}
+
+/** Which signal goes in. */
+export function signal(field: Field, options: Words & { readonly default: Signal }) {
+  return choice(field, SIGNALS, options);
+}
+
+/** To which outputs a module's signal is added. */
+export function outputDirect(field: Field) {
+  return choice(field, OUTPUTS, {
+    help: 'Outputs to which the signal is added; their sum is cut off at ±1 V.',
+    label: 'Output',
+  });
+}
+
+/** Whether an output, not this module alone, is cut off at this moment. */
+export function saturation(source: Signal) {
+  return {
+    out1_saturated: bool(dsp(source).saturated1, { help: 'The sum of all signals at out1 is beyond ±1 V right now.' }),
+    out2_saturated: bool(dsp(source).saturated2, { help: 'The sum of all signals at out2 is beyond ±1 V right now.' }),
+  };
+}

@@ -108,11 +108,12 @@ export function asg(n: 0 | 1) {
   /** Writes of the control word for something else must not start a finished burst. */
   const protect = (file: RegisterFile, burst: number): void => file.setQuiet(source, burst > 0);
 
-  const isStart = ({ given, present, next }: Writing<Values>): boolean => {
+  const isStart = ({ registers: file, given, present, next }: Writing<Values>): boolean => {
     const endless = next.cycles_per_burst === 0;
     if (given.has('trigger_source')) {
       const repeats = next.trigger_source === 'immediately' && !endless;
-      if (repeats || next.trigger_source !== present.trigger_source) return true;
+      const untouched = file.peek(registers.wrap) !== 1;
+      if (repeats || untouched || next.trigger_source !== present.trigger_source) return true;
     }
     const turned = given.has('start_phase') && next.start_phase !== present.start_phase;
     return turned && endless && SELF_STARTING.includes(next.trigger_source);

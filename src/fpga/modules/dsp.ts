@@ -29,6 +29,9 @@ export const SIGNALS = {
 
 export type Signal = keyof typeof SIGNALS;
 
+/** Whatever has a window: the signals, and the slow outputs in the place of the converters' inputs. */
+const WINDOWS = { ...SIGNALS, pwm0: 10, pwm1: 11 } as const;
+
 export const OUTPUTS = { off: 0, out1: 1, out2: 2, both: 3 } as const;
 
 /** Code of the first window beyond those with an input selector, and with a way to the outputs. */
@@ -59,9 +62,9 @@ function window(code: number): Window {
 
 const windows = new Map<number, Window>();
 
-/** The window of a signal: the same object at each call, so that a register has one `Field`. */
-export function dsp(signal: Signal): Window {
-  const code = SIGNALS[signal];
+/** The window of a signal (or slow output): the same at each call, so that a register has one `Field`. */
+export function dsp(signal: keyof typeof WINDOWS): Window {
+  const code = WINDOWS[signal];
   const known = windows.get(code) ?? window(code);
   windows.set(code, known);
   return known;

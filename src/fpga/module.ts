@@ -317,18 +317,18 @@ export function moduleDriver<P extends Parameters>(
     },
 
     remember(values) {
-      for (const [key, value] of Object.entries(values)) {
-        const parameter = Object.hasOwn(parameters, key) ? parameters[key] : undefined;
-        if (!parameter || parameter.fields.length > 0) continue;
+      const take = (key: string, value: unknown): void => {
         try {
-          kept.set(
-            key,
-            parameter.accept(value, (why) => refuse(`.${key} ${why}`)),
-          );
+          kept.set(key, parameterOf(key).accept(value, refuse));
         } catch (error) {
           if (!(error instanceof Refusal)) throw error;
         }
-      }
+      };
+      const known = Object.keys(values).filter((key) => Object.hasOwn(parameters, key));
+      for (const key of known) if (parameters[key]?.fields.length === 0) take(key, values[key]);
+      // Only now is known which registers do not tell the value.
+      const unspoken = options.keeps?.(valuesWith({})) ?? [];
+      for (const key of known) if (unspoken.includes(key)) take(key, values[key]);
     },
   };
 }

@@ -283,7 +283,7 @@ export function name<const N extends string>(
   };
 }
 
-/** One of several numbers, which the register holds as they are. */
+/** One of several numbers, which the register holds as they are; 0 there acts as the first. */
 export function oneOf(
   field: Field,
   numbers: readonly [number, ...number[]],
@@ -298,7 +298,7 @@ export function oneOf(
     ...placed([field]),
     accept: (value, refuse) => numbers.find((known) => known === value) ?? refuse(oneOfThese(value, numbers)),
     encode: (value) => [saturate(value, field)],
-    decode: ([raw = 0]) => raw,
+    decode: ([raw]) => raw || numbers[0],
   };
 }
 

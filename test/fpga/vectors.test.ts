@@ -1,6 +1,6 @@
 /**
- * Every vector recorded from PyRPL that concerns scope, generators, house keeping and routing, through the real
- * drivers: the registers' content afterwards, and what is read back, must be PyRPL's, but for the table of deviations.
+ * Every vector recorded from PyRPL that concerns scope, generators, house keeping, routing and filters, through the
+ * real drivers: the registers' content afterwards, and what is read back, must be PyRPL's, but for the table of deviations.
  */
 import assert from 'node:assert';
 import { createHash } from 'node:crypto';
@@ -8,13 +8,16 @@ import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import { Refusal } from '../../src/errors.ts';
 import type { Value } from '../../src/fpga/description.ts';
-import { fpgaModule, moduleDriver } from '../../src/fpga/module.ts';
+import { block } from '../../src/fpga/fields.ts';
+import { corners, type FilterOptions, filter, filterStage } from '../../src/fpga/filter.ts';
+import { fpgaModule, moduleDriver, type Parameters } from '../../src/fpga/module.ts';
 import { type AnyModule, moduleTable } from '../../src/fpga/module-table.ts';
 import { asg0, asg1 } from '../../src/fpga/modules/asg.ts';
 import { dsp, outputDirect, saturation, signal } from '../../src/fpga/modules/dsp.ts';
 import { hk } from '../../src/fpga/modules/hk.ts';
 import { modules } from '../../src/fpga/modules/modules.ts';
 import { arm, armRolling, type ScopeValues, scope } from '../../src/fpga/modules/scope.ts';
+import type { Parameter } from '../../src/fpga/parameters.ts';
 import { type RegisterFile, registerFile } from '../../src/fpga/registers.ts';
 import { type RecordingBus, recordingBus } from './recording-bus.ts';
 
@@ -51,10 +54,25 @@ const ROUTING = ['input', 'output_direct', 'out1_saturated', 'out2_saturated'];
 /** Unrolling and the time axis belong to the acquisition and are shown with it. */
 const WITH_ACQUISITION: readonly number[] = [78, 79, 80];
 
-const relevant = vectors.filter(
-  ({ kind, module = '', attribute = '' }) =>
-    kind === 'startup' || OURS.includes(module) || ((kind === 'set' || kind === 'get') && ROUTING.includes(attribute)),
-);
+/** Filter registers of modules that have no driver yet: M, stages, and width of the shift. */
+const FILTERS: Readonly<Record<string, Omit<FilterOptions, 'help'> & { readonly address: number }>> = {
+  'pid0.inputfilter': { address: 0x4030_0120, lowest: 24, stages: 4 },
+  'pid1.inputfilter': { address: 0x4031_0120, lowest: 24, stages: 4 },
+  'iq0.bandwidth': { address: 0x4035_0124, lowest: 24, stages: 2 },
+  'iq1.bandwidth': { address: 0x4036_0124, lowest: 24, stages: 2 },
+  'iq2.bandwidth': { address: 0x4037_0124, lowest: 24, stages: 4 },
+  'iq0.inputfilter': { address: 0x4035_0120, lowest: 22, stages: 1 },
+  'trig.inputfilter': { address: 0x4033_0120, lowest: 27, stages: 1 },
+  'iir.inputfilter': { address: 0x4034_0120, lowest: 17, stages: 1, shiftBits: 3 },
+};
+
+const isFilter = ({ module, attribute }: Vector): boolean => `${module}.${attribute}` in FILTERS;
+
+const relevant = vectors.filter((vector) => {
+  const { kind, module = '', attribute = '' } = vector;
+  if (kind === 'startup' || OURS.includes(module) || kind === 'filters') return true;
+  return (kind === 'set' || kind === 'get') && (ROUTING.includes(attribute) || isFilter(vector));
+});
 
 interface Deviation {
   readonly id: number;
@@ -187,8 +205,22 @@ const routings = moduleTable(
   ),
 );
 
-function driverOf(name: string, registers: RegisterFile, frequencyCorrection: number): AnyDriver {
-  const board = { frequencyCorrection };
+/** A module of nothing but the filter register that a vector names. */
+function filterModule(vector: Vector) {
+  const options = FILTERS[`${vector.module}.${vector.attribute}`];
+  assert.ok(options, `vector ${vector.id}: no filter register is known`);
+  const { address, ...rest } = options;
+  const field = block(address)(0, { bits: 8 * rest.stages });
+  const parameter: Parameter =
+    rest.stages === 1 ? filterStage(field, { ...rest, help: '' }) : filter(field, { ...rest, help: '' });
+  const parameters: Parameters = { [vector.attribute ?? '']: parameter };
+  return fpgaModule({ name: 'filtered', title: '', help: '' }, parameters);
+}
+
+function driverOf(vector: Vector, registers: RegisterFile): AnyDriver {
+  const name = vector.module ?? '';
+  const board = { frequencyCorrection: vector.frequency_correction ?? 1 };
+  if (isFilter(vector)) return moduleDriver(registers, filterModule(vector), board);
   const routing = routings.find((module) => module.name === name);
   if (routing) return moduleDriver(registers, routing, board);
   if (name === 'scope') return moduleDriver(registers, scope, board);
@@ -200,7 +232,7 @@ async function bench(vector: Vector): Promise<Bench> {
   const bus = recordingBus();
   for (const [address, value] of vector.preset ?? []) bus.preset(address, value);
   const registers = registerFile(bus);
-  const driver = driverOf(vector.module ?? '', registers, vector.frequency_correction ?? 1);
+  const driver = driverOf(vector, registers);
   await driver.readBack();
   return { vector, bus, registers, driver, content: () => bus.content() };
 }
@@ -241,6 +273,11 @@ function sameRegisters({ vector, bus }: Bench): void {
 
 /** As Python compares: True is 1; floats to the last digits but one. */
 function sameValue(found: Value | undefined, wanted: Value, id: number): void {
+  if (Array.isArray(wanted)) {
+    assert.ok(Array.isArray(found) && found.length === wanted.length, `vector ${id}: ${found} is not ${wanted}`);
+    for (const [k, one] of wanted.entries()) sameValue(found[k], one, id);
+    return;
+  }
   if (typeof wanted === 'number' && !Number.isInteger(wanted)) {
     assert.ok(Math.abs(Number(found) - wanted) <= 1e-12 * Math.abs(wanted), `vector ${id}: ${found} is not ${wanted}`);
   } else if (typeof wanted === 'number') assert.equal(Number(found), wanted, `vector ${id}`);
@@ -250,7 +287,8 @@ function sameValue(found: Value | undefined, wanted: Value, id: number): void {
 /** Out of the limits that the description has: what `check` must refuse and the encoder must hold. */
 function outside(module: AnyModule, attribute: string, value: Value): boolean {
   const { min, max } = module.description.parameters.find(({ name }) => name === attribute) ?? {};
-  return typeof value === 'number' && ((min !== undefined && value < min) || (max !== undefined && value > max));
+  const numbers = (Array.isArray(value) ? value : [value]).filter((one) => typeof one === 'number');
+  return numbers.some((one) => (min !== undefined && one < min) || (max !== undefined && one > max));
 }
 
 /** Within its own limits, but refused for another parameter's sake: threshold 1 V with the hysteresis after reset. */
@@ -264,7 +302,9 @@ async function runSet(here: Bench): Promise<void> {
     assert.deepEqual(bus.writes, []);
     return;
   }
-  const module = [...modules, ...routings].find(({ name }) => name === vector.module);
+  const module = isFilter(vector)
+    ? filterModule(vector)
+    : [...modules, ...routings].find(({ name }) => name === vector.module);
   assert.ok(module);
   if (outside(module, attribute, value) || CONSTRAINED.includes(vector.id)) {
     refused(driver, { [attribute]: value });
@@ -276,7 +316,7 @@ async function runSet(here: Bench): Promise<void> {
   sameRegisters(here);
   sameValue((await driver.get([attribute]))[attribute], readback, vector.id);
   // The value is in the registers, not in this driver's memory alone.
-  const again = driverOf(vector.module ?? '', registerFile(bus), vector.frequency_correction ?? 1);
+  const again = driverOf(vector, registerFile(bus));
   await again.readBack();
   if (attribute !== 'trigger_source' || vector.module !== 'scope') {
     sameValue((await again.get([attribute]))[attribute], readback, vector.id);
@@ -287,6 +327,19 @@ async function runGet({ vector, driver, bus }: Bench): Promise<void> {
   const { attribute = '', result = 0 } = vector;
   sameValue((await driver.get([attribute]))[attribute], result, vector.id);
   assert.deepEqual(bus.writes, []);
+}
+
+/** All corners of a filter register with their bytes; those that PyRPL lists twice count once. */
+async function runFilters({ vector }: Bench): Promise<void> {
+  const options = FILTERS[`${vector.module}.${vector.attribute}`];
+  assert.ok(options);
+  const wanted = new Map(vector.result as unknown as [number, number][]);
+  const found = corners(options);
+  assert.equal(found.length, wanted.size);
+  for (const [hertz, byte] of found) {
+    const [near = 0] = [...wanted.keys()].filter((one) => Math.abs(one - hertz) <= 1e-12 * Math.abs(hertz));
+    assert.equal(byte, wanted.get(near), `vector ${vector.id}: ${hertz} Hz`);
+  }
 }
 
 async function runSetup(here: Bench): Promise<void> {
@@ -303,13 +356,18 @@ async function runSetup(here: Bench): Promise<void> {
 async function runStartup(vector: Vector): Promise<void> {
   const bus = recordingBus();
   const registers = registerFile(bus);
-  for (const { name } of modules) await driverOf(name, registers, 1).readBack();
+  for (const { name } of modules) await driverOf({ ...vector, module: name }, registers).readBack();
   assert.deepEqual(bus.writes, [], 'looking at a running FPGA writes nothing');
   assert.deepEqual(bus.content(), expected(vector).words);
 }
 
 const covered = new Set<number>();
-const RUNNERS: Readonly<Record<string, (here: Bench) => Promise<void>>> = { set: runSet, get: runGet, setup: runSetup };
+const RUNNERS: Readonly<Record<string, (here: Bench) => Promise<void>>> = {
+  set: runSet,
+  get: runGet,
+  setup: runSetup,
+  filters: runFilters,
+};
 
 for (const vector of relevant) {
   const { id, kind, module = '', attribute = '' } = vector;
@@ -344,7 +402,7 @@ test('no relevant vector is left out, and nothing deviates that must not', () =>
   const missing = relevant.map(({ id }) => id).filter((id) => !covered.has(id) && !WITH_ACQUISITION.includes(id));
   assert.deepEqual(missing, []);
   assert.equal(covered.size + WITH_ACQUISITION.length, relevant.length);
-  assert.ok(relevant.length >= 100, `only ${relevant.length} vectors`);
+  assert.ok(relevant.length >= 120, `only ${relevant.length} vectors`);
   for (const { id } of DEVIATIONS) assert.ok(ALLOWED_DEVIATIONS.includes(id));
 });
 

@@ -83,7 +83,9 @@ export function registerFile(bus: RegisterBus): RegisterFile {
       );
       return;
     }
-    const before = await word(first[0]);
+    const read = await word(first[0]);
+    // Another write may have gone first; from here to the bus nothing waits.
+    const before = shadow.get(address) ?? read;
     const after = values.reduce((bits, [field, raw]) => insert(bits, field, raw), before);
     if (after === before) return;
     const named = values.reduce((bits, [field]) => bits | mask(field), 0);

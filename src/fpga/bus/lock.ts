@@ -1,0 +1,49 @@
+/**
+ * One process owns the FPGA: an exclusive `flock` on the very file that is mapped (`/dev/mem`). It ends with the
+ * file's last descriptor, so a process that dies leaves nothing behind.
+ */
+import { fstatSync, readFileSync } from 'node:fs';
+import { ConfigurationError } from '../../errors.ts';
+import type { Native } from './native.ts';
+
+/** LOCK_EX | LOCK_NB of <sys/file.h>: alone, and without waiting. */
+const EXCLUSIVE_AT_ONCE = 2 | 4;
+
+/**
+ * Takes the lock on an open file for this process.
+ * @throws ConfigurationError that says who has it.
+ */
+export function lockExclusively(native: Native, fd: number, path: string): void {
+  if (native.flock(fd, EXCLUSIVE_AT_ONCE)) return;
+  throw new ConfigurationError(
+    `${path} is in use by ${holder(fd) ?? 'another process'}; only one process may own the FPGA: stop that one first`,
+  );
+}
+
+/** The process that has an flock on the file, as `process PID (command line)`, as far as /proc tells. */
+function holder(fd: number): string | undefined {
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    // gnu_dev_major and gnu_dev_minor of <sys/sysmacros.h>
+    const major = ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
+    const minor = (dev & 0xffn) | ((dev >> 12n) & ~0xffn);
+    const file = `${[major, minor].map((n) => n.toString(16).padStart(2, '0')).join(':')}:${ino}`;
+    const line = readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .map((text) => text.split(/\s+/))
+      .find((words) => words[1] === 'FLOCK' && words[5] === file);
+    const pid = Number(line?.[4]);
+    return pid > 0 ? describe(pid) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(pid: number): string {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
+    return `process ${pid} (${command})`;
+  } catch {
+    return `process ${pid}`;
+  }
+}

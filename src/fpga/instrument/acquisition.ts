@@ -1,0 +1,196 @@
+/**
+ * One acquisition of the scope, on the registers: arm it, wait until it is over, read what is needed. Knows nothing of
+ * who wants the trace. Costs 3 or 4 words to arm, one a poll, two when the trigger has just been seen, one for the
+ * pointer, and one a sample. Sources: PyRPL red_pitaya_scope.v, hardware_modules/scope.py, acquisition_module.py.
+ */
+import { CLOCK_HZ } from '../bus/bus.ts';
+import type { Field, Memory } from '../fields.ts';
+import {
+  arm,
+  armRolling,
+  BUSY_BITS,
+  SAMPLES,
+  type ScopeValues,
+  scope,
+  scopeMemories,
+  scopeRegisters,
+} from '../modules/scope.ts';
+import type { RegisterFile } from '../registers.ts';
+import { countsOf, oldestIndex, type Part, ringRuns, staleElements } from './trace.ts';
+
+/** Rolling mode has an effect on traces longer than this, in s. */
+const SHORTEST_ROLLING = 0.1;
+
+/** Traces longer than this, in ms, are polled for their trigger before they could be over, so that progress can be told. */
+const LONG_MS = 500;
+
+/** While a trigger is awaited, time between polls: this share of the time waited so far, within these limits in ms. */
+const POLL_SHARE = 1 / 16;
+const SHORTEST_POLL_MS = 0.02;
+const LONGEST_POLL_MS = 10;
+
+/** How far the board's clock and the host's may be apart. */
+const CLOCK_ERROR = 1e-4;
+
+const CLOCK_MS = 1e3 / CLOCK_HZ;
+
+export type ChannelName = keyof typeof scopeMemories;
+
+/** An acquisition that is under way. */
+export interface Armed {
+  readonly values: ScopeValues;
+  /** What is in the delay register. */
+  readonly delay: number;
+  /** When arming was over, in ms of performance.now(). */
+  readonly at: number;
+}
+
+/** `filling`: too little was recorded yet for a trigger to count. */
+export type Phase = 'filling' | 'waiting' | 'triggered';
+
+/** What the waiting leaves to its caller. */
+export interface Watch {
+  /** As `Nap.until`. */
+  until(time: number): Promise<void>;
+  /** The acquisition is not wanted any more. */
+  interrupted(): boolean;
+  /** `end`: when it will be over, in ms of performance.now(), if that is known. */
+  entered(phase: Phase, end?: number): void;
+}
+
+export function channelsOf(values: ScopeValues): ChannelName[] {
+  return [...(values.ch1_active ? (['ch1'] as const) : []), ...(values.ch2_active ? (['ch2'] as const) : [])];
+}
+
+export function isRolling(values: ScopeValues): boolean {
+  return values.rolling_mode && values.duration > SHORTEST_ROLLING;
+}
+
+/** Time from arming to the end, at least, in s: less would leave samples from before. */
+export function shortestTime({ values, delay }: Pick<Armed, 'values' | 'delay'>): number {
+  return Math.max(SAMPLES, delay) * values.sampling_time;
+}
+
+/** Starts an acquisition. @throws BusError */
+export async function start(registers: RegisterFile, values: ScopeValues): Promise<Armed> {
+  const delay = await arm(registers, values);
+  return { values, delay, at: performance.now() };
+}
+
+/**
+ * Waits until an acquisition is over: sleeps as long as it must last, then polls.
+ * @returns false if it was interrupted; the hardware may then still be armed.
+ * @throws BusError
+ */
+export async function finished(registers: RegisterFile, armed: Armed, watch: Watch): Promise<boolean> {
+  const { values, delay, at } = armed;
+  const sampleMs = values.decimation * CLOCK_MS;
+  const earliestTrigger = at + Math.max(0, SAMPLES - delay) * sampleMs;
+  const earliestEnd = at + shortestTime(armed) * 1e3;
+  let end = values.trigger_source === 'immediately' ? earliestEnd : undefined;
+  let next = end ?? (earliestEnd - at > LONG_MS ? earliestTrigger : earliestEnd);
+  let step = Math.max(SHORTEST_POLL_MS, (earliestEnd - at) * CLOCK_ERROR);
+  if (end === undefined) watch.entered('filling', earliestTrigger);
+  else watch.entered('triggered', end);
+  for (;;) {
+    await watch.until(next);
+    if (watch.interrupted()) return false;
+    const status = await registers.readWord(scopeRegisters.writing);
+    if ((status & BUSY_BITS) === 0) return true;
+    const now = performance.now();
+    if (end === undefined && status & (1 << scopeRegisters.countingDown.shift)) {
+      const sinceTrigger = (await clocksSinceTrigger(registers)) * CLOCK_MS;
+      end = now + delay * sampleMs - sinceTrigger;
+      watch.entered('triggered', end);
+    }
+    if (end === undefined) {
+      watch.entered('waiting');
+      next = now + Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, (now - at) * POLL_SHARE));
+    } else if (now < end) {
+      next = end;
+    } else {
+      next = now + step;
+      step = Math.min(LONGEST_POLL_MS, 2 * step);
+    }
+  }
+}
+
+/** Low words of the 64-bit counters; they come around every 34 s, which is longer than any two polls are apart. */
+const COUNTER_NOW = lowWord(scope.parameters.current_timestamp.fields);
+const COUNTER_AT_TRIGGER = lowWord(scope.parameters.trigger_timestamp.fields);
+
+function lowWord(fields: readonly Field[]): Field {
+  const lowest = [...fields].sort((a, b) => a.address - b.address)[0];
+  if (!lowest) throw new Error('A counter of the scope has no register.');
+  return lowest;
+}
+
+async function clocksSinceTrigger(registers: RegisterFile): Promise<number> {
+  const trigger = await registers.readWord(COUNTER_AT_TRIGGER);
+  const now = await registers.readWord(COUNTER_NOW);
+  return (now - trigger) >>> 0;
+}
+
+/**
+ * Reads points of a finished acquisition, in counts, oldest first: one array a channel.
+ * @throws BusError
+ */
+export async function readTrace(
+  registers: RegisterFile,
+  { values, delay }: Pick<Armed, 'values' | 'delay'>,
+  channels: readonly ChannelName[],
+  part: Part,
+): Promise<Int16Array[]> {
+  const pointer = await registers.readWord(scopeRegisters.writePointerAtTrigger);
+  const first = oldestIndex(pointer, delay) + staleElements(values.decimation) + part.start;
+  return Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points)));
+}
+
+async function readRing(registers: RegisterFile, memory: Memory, first: number, points: number): Promise<Int16Array> {
+  const runs = ringRuns(first, points);
+  return countsOf(
+    await Promise.all(runs.map(({ index, words }) => registers.bus.readBlock(memory.address + 4 * index, words))),
+  );
+}
+
+/** What rolling mode has recorded last. */
+export interface Snapshot {
+  /** One array a channel, oldest first, all of the same length; the last sample is the newest. */
+  readonly channels: readonly Int16Array[];
+  /** Samples left out at the old end because new ones were written there during the reading. */
+  readonly overwritten: number;
+}
+
+/** Starts endless recording. @throws BusError */
+export async function startRolling(registers: RegisterFile): Promise<void> {
+  await armRolling(registers);
+}
+
+/**
+ * Reads what rolling mode has recorded so far, up to 16384 samples, after one more sample was written.
+ * @returns undefined if it was interrupted.
+ * @throws BusError
+ */
+export async function snapshot(
+  registers: RegisterFile,
+  values: ScopeValues,
+  channels: readonly ChannelName[],
+  watch: Pick<Watch, 'until' | 'interrupted'>,
+): Promise<Snapshot | undefined> {
+  const sampleMs = values.decimation * CLOCK_MS;
+  const before = await registers.readWord(scopeRegisters.writePointer);
+  let recorded = 0;
+  let newest = before;
+  for (let step = 2 * sampleMs; recorded < 2 || newest === before; step = Math.min(LONGEST_POLL_MS, 2 * step)) {
+    await watch.until(performance.now() + step);
+    if (watch.interrupted()) return undefined;
+    recorded = await registers.readWord(scopeRegisters.samplesSinceArm);
+    newest = await registers.readWord(scopeRegisters.writePointer);
+  }
+  const points = Math.min(recorded, SAMPLES);
+  const first = (newest + 1 - points + SAMPLES) % SAMPLES;
+  const data = await Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, points)));
+  const written = ((await registers.readWord(scopeRegisters.writePointer)) - newest + SAMPLES) % SAMPLES;
+  const overwritten = Math.max(0, points + written - SAMPLES);
+  return { channels: data.map((counts) => counts.subarray(overwritten)), overwritten };
+}

@@ -1,0 +1,544 @@
+/**
+ * Who gets which trace of the scope. One acquisition runs at a time, and everybody who asked before it was armed
+ * shares it; who asks while it runs shares the next, so that a trace is never older than the request for it
+ * (`fresh: false` joins the running one). A request may end by itself (time-out, withdrawn) without disturbing the
+ * others; when none is left, the acquisition ends.
+ *
+ * When a setting of the scope changes during an acquisition, that acquisition is begun anew with the new settings: a
+ * trace has one set of settings from its first sample to its last, and it is the one that its attributes name. An
+ * acquisition that is already being read goes out with the settings that it was made with.
+ */
+import { Refusal } from '../../errors.ts';
+import type { TypedDriver } from '../module.ts';
+import { halt, SAMPLES, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
+import type { RegisterFile } from '../registers.ts';
+import { VOLTS_PER_COUNT } from '../volts.ts';
+import {
+  type Armed,
+  type ChannelName,
+  channelsOf,
+  finished,
+  isRolling,
+  type Phase,
+  readTrace,
+  shortestTime,
+  snapshot,
+  start,
+  startRolling,
+} from './acquisition.ts';
+import type { Counters } from './counters.ts';
+import type { Grab, GrabOptions, Progress, Trace, TraceChannel } from './instrument.ts';
+import { nap } from './nap.ts';
+import { isClipped, type Part, partOf, timeAxis, tracePoints, union } from './trace.ts';
+
+/** Added to the duration of an acquisition where the request names no time-out, in s. */
+const DEFAULT_MARGIN = 5;
+
+/** Progress is told of what lasts longer than this, and then again after each of these, in ms. */
+const PROGRESS_AFTER_MS = 500;
+const PROGRESS_EVERY_MS = 250;
+
+/** Longest time-out, in s: what a timer takes. */
+const LONGEST_TIMEOUT = 2_000_000;
+
+export interface ScopeGrabsOptions {
+  readonly registers: RegisterFile;
+  readonly driver: TypedDriver<ScopeValues>;
+  readonly counters: Counters;
+  /** Name of the board, in the data. */
+  readonly board: string;
+  /** Whether the host's clock is right. */
+  clockSynchronised(): boolean;
+  progress(progress: Progress): void;
+}
+
+export interface ScopeGrabs {
+  /** A trace that is armed from now on. Wrong options arrive as a Refusal through `result`. */
+  grab(options: Omit<GrabOptions, 'config'>): Grab;
+  /** Every change of the scope's settings goes through here; `changed` tells afterwards whether there was one. */
+  writing<T>(write: () => Promise<T>, changed: (outcome: T) => boolean): Promise<T>;
+  /** Ends everything, for all. */
+  stop(by: string): Promise<void>;
+  /** For `status`: undefined when idle. */
+  running(): Record<string, unknown> | undefined;
+}
+
+interface Request {
+  readonly fresh: boolean;
+  readonly part: Partial<Part>;
+  /** ms of performance.now(). */
+  readonly since: number;
+  /** In s; undefined: the default. */
+  readonly timeout: number | undefined;
+  timer: NodeJS.Timeout | undefined;
+  deliver(trace: Trace): void;
+  fail(error: unknown): void;
+}
+
+/** The scope's settings, and their JSON text. */
+interface Settings {
+  readonly values: ScopeValues;
+  readonly text: string;
+}
+
+/** The acquisition that runs, or several of them that are averaged. */
+interface Run {
+  readonly requests: Set<Request>;
+  readonly since: number;
+  armed: Armed | undefined;
+  /** Which trace of the average is being taken, from 0. */
+  trace: number;
+  phase: Phase | 'starting' | 'reading';
+  end: number | undefined;
+  /** What will be read; known from the first reading on. */
+  part: Part | undefined;
+  toldAt: number | undefined;
+}
+
+/** What was measured, for all requests of a run. */
+interface Recording {
+  readonly settings: Settings;
+  readonly channels: readonly ChannelName[];
+  readonly counts: readonly (Int16Array | Float64Array)[];
+  readonly part: Part;
+  readonly t0: number;
+  readonly dt: number;
+  readonly clipped: boolean;
+  readonly overwritten: number;
+}
+
+export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
+  const { registers, driver, counters } = options;
+  const waiting = new Set<Request>();
+  const rest = nap();
+  let current: Run | undefined;
+  let working = false;
+  /** Writes of settings under way, and who waits for their end. */
+  let writers = 0;
+  let writersGone: (() => void)[] = [];
+  /** A setting changed since the running acquisition was armed. */
+  let outdated = false;
+  let rolling = false;
+  let known: Settings | undefined;
+  let number = 0;
+
+  const settable = driver.description.parameters.filter((parameter) => !parameter.readonly).map(({ name }) => name);
+
+  /** As they are now; made once a change. */
+  function settings(): Settings {
+    if (known) return known;
+    const values = driver.values;
+    const entries = Object.entries(values).filter(([name]) => settable.includes(name));
+    known = { values, text: JSON.stringify(Object.fromEntries(entries)) };
+    return known;
+  }
+
+  // ---------------------------------------------------------------- requests
+
+  function setDeadline(request: Request, seconds: number): void {
+    clearTimeout(request.timer);
+    const elapsed = (performance.now() - request.since) / 1e3;
+    const remaining = request.timeout === undefined ? seconds : request.timeout - elapsed;
+    request.timer = setTimeout(() => expire(request), Math.max(0, Math.min(remaining, LONGEST_TIMEOUT)) * 1e3);
+  }
+
+  function expire(request: Request): void {
+    counters.timeouts++;
+    const waited = ((performance.now() - request.since) / 1e3).toFixed(3);
+    request.fail(new Refusal(`scope brought no trace within ${waited} s: ${waitingFor(request)}.`));
+    drop(request);
+  }
+
+  function waitingFor(request: Request): string {
+    const run = current;
+    const { values } = settings();
+    if (!run) return 'a setting was being written';
+    if (!run.requests.has(request)) {
+      return `an acquisition for others was still running (${progressOf(run, performance.now()).text})`;
+    }
+    if (run.phase === 'waiting') return `it waited for ${triggerText(values)}, which did not come`;
+    if (run.phase === 'filling') return `it was recording what comes before ${triggerText(values)}`;
+    const traces = values.trace_average > 1 ? `, trace ${run.trace + 1} of ${values.trace_average}` : '';
+    return `the acquisition (${values.duration} s after ${triggerText(values)}${traces}) was not over`;
+  }
+
+  /** Takes a settled request out; the last one ends the acquisition. */
+  function drop(request: Request): void {
+    clearTimeout(request.timer);
+    waiting.delete(request);
+    if (current?.requests.delete(request) && current.requests.size === 0) rest.wake();
+  }
+
+  function add(request: Request): void {
+    const run = current;
+    const joins = run && (run.phase === 'starting' || (!request.fresh && canJoin(run, request)));
+    if (joins) {
+      run.requests.add(request);
+      setDeadline(request, lasting(run));
+      return;
+    }
+    waiting.add(request);
+    setDeadline(request, lasting(run));
+    if (working) return;
+    working = true;
+    queueMicrotask(() => void work());
+  }
+
+  function canJoin(run: Run, request: Request): boolean {
+    if (run.part === undefined) return true;
+    const wanted = partOf(tracePoints(settings().values.decimation), request.part);
+    return (
+      run.phase !== 'reading' &&
+      wanted.start >= run.part.start &&
+      wanted.start + wanted.points <= run.part.start + run.part.points
+    );
+  }
+
+  /** Default time-out from now on, in s. */
+  function lasting(run: Run | undefined): number {
+    const armed = run?.armed;
+    if (!armed || isRolling(armed.values)) return DEFAULT_MARGIN;
+    return shortestTime(armed) * armed.values.trace_average + DEFAULT_MARGIN;
+  }
+
+  // ---------------------------------------------------------------- acquisitions
+
+  async function work(): Promise<void> {
+    while (waiting.size > 0) {
+      const run: Run = {
+        requests: new Set(waiting),
+        since: performance.now(),
+        armed: undefined,
+        trace: 0,
+        phase: 'starting',
+        end: undefined,
+        part: undefined,
+        toldAt: undefined,
+      };
+      waiting.clear();
+      current = run;
+      try {
+        const recording = await carryOut(run);
+        if (recording) deliver(run, recording);
+      } catch (error) {
+        rolling = false;
+        if (!(error instanceof Refusal)) counters.failed++;
+        for (const request of [...run.requests]) {
+          request.fail(error);
+          drop(request);
+        }
+      }
+      current = undefined;
+    }
+    working = false;
+  }
+
+  const unwanted = (run: Run): boolean => run.requests.size === 0;
+
+  /** Measures until there is a recording made with one set of settings; undefined when nobody wants it any more. */
+  async function carryOut(run: Run): Promise<Recording | undefined> {
+    for (let attempts = 0; !unwanted(run); attempts++) {
+      run.phase = 'starting';
+      run.part = undefined;
+      await writesEnd();
+      if (unwanted(run)) break;
+      outdated = false;
+      if (attempts > 0) counters.rearmed++;
+      const present = settings();
+      const recording = await (isRolling(present.values) ? roll(run, present) : measure(run, present));
+      if (recording) return recording;
+    }
+    if (waiting.size === 0) await halt(registers);
+    rolling = false;
+    return undefined;
+  }
+
+  function writesEnd(): Promise<void> {
+    return writers === 0 ? Promise.resolve() : new Promise((resolve) => writersGone.push(resolve));
+  }
+
+  /** undefined: it must be begun anew, or nobody wants it any more. */
+  async function measure(run: Run, present: Settings): Promise<Recording | undefined> {
+    const { values } = present;
+    refuseHopeless(values);
+    const channels = channelsOf(values);
+    const total = tracePoints(values.decimation);
+    let counts: (Int16Array | Float64Array)[] = [];
+    let clipped = false;
+    rolling = false;
+    for (run.trace = 0; run.trace < values.trace_average; run.trace++) {
+      run.phase = 'filling';
+      const armed = await start(registers, values);
+      counters.acquisitions++;
+      run.armed = armed;
+      if (run.trace === 0) for (const request of run.requests) setDeadline(request, lasting(run));
+      const over = await finished(registers, armed, watch(run));
+      // A write that began before the end may have spoilt the last samples.
+      await writesEnd();
+      if (!over || outdated || unwanted(run)) return undefined;
+      run.phase = 'reading';
+      run.part ??= union([...run.requests].map(({ part }) => partOf(total, part)));
+      const read = await readTrace(registers, armed, channels, run.part);
+      clipped ||= read.some(isClipped);
+      counts = values.trace_average === 1 ? read : sum(counts, read);
+    }
+    if (unwanted(run) || !run.armed || !run.part) return undefined;
+    if (values.trace_average > 1) for (const channel of counts) divide(channel, values.trace_average);
+    const axis = timeAxis({
+      decimation: values.decimation,
+      delay: run.armed.delay,
+      immediately: values.trigger_source === 'immediately',
+    });
+    return { settings: present, channels, counts, part: run.part, ...axis, clipped, overwritten: 0 };
+  }
+
+  async function roll(run: Run, present: Settings): Promise<Recording | undefined> {
+    const { values } = present;
+    if (!rolling) {
+      run.phase = 'filling';
+      await startRolling(registers);
+      counters.acquisitions++;
+      rolling = true;
+    }
+    run.phase = 'triggered';
+    const channels = channelsOf(values);
+    const taken = await snapshot(registers, values, channels, watch(run));
+    await writesEnd();
+    if (outdated) rolling = false;
+    if (!taken || outdated || unwanted(run)) return undefined;
+    run.phase = 'reading';
+    const points = taken.channels[0]?.length ?? 0;
+    const dt = values.sampling_time;
+    return {
+      settings: present,
+      channels,
+      counts: taken.channels,
+      part: { start: 0, points },
+      t0: points > 0 ? -(points - 1) * dt : 0,
+      dt,
+      clipped: taken.channels.some(isClipped),
+      overwritten: taken.overwritten,
+    };
+  }
+
+  const watch = (run: Run) => ({
+    interrupted: () => unwanted(run) || outdated,
+    entered(phase: Phase, end?: number) {
+      run.phase = phase;
+      run.end = end;
+    },
+    async until(time: number) {
+      for (;;) {
+        const due = Math.max(run.since + PROGRESS_AFTER_MS, (run.toldAt ?? 0) + PROGRESS_EVERY_MS);
+        await rest.until(Math.min(time, due));
+        if (unwanted(run) || outdated) return;
+        const now = performance.now();
+        if (now >= due) {
+          run.toldAt = now;
+          options.progress({ module: 'scope', ...progressOf(run, now) });
+        }
+        if (now >= time) return;
+      }
+    },
+  });
+
+  function progressOf(run: Run, now: number): Omit<Progress, 'module'> {
+    const { values } = settings();
+    if (run.phase === 'waiting') return { text: `waiting for ${triggerText(values)}` };
+    const begun = run.armed?.at ?? now;
+    const whole = run.armed ? shortestTime(run.armed) * 1e3 : 1;
+    const left = run.phase === 'triggered' && run.end !== undefined ? run.end - now : whole - (now - begun);
+    const done = Math.min(1, Math.max(0, 1 - left / whole));
+    const many = values.trace_average > 1;
+    return {
+      fraction: (run.trace + done) / values.trace_average,
+      text: many ? `recording trace ${run.trace + 1} of ${values.trace_average}` : 'recording',
+    };
+  }
+
+  // ---------------------------------------------------------------- traces
+
+  function deliver(run: Run, recording: Recording): void {
+    counters.traces++;
+    counters.shared += run.requests.size - 1;
+    number++;
+    const timestamp = Date.now() / 1e3;
+    const { values } = recording.settings;
+    const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
+    const made = new Map<string, Trace>();
+    if (run.toldAt !== undefined) options.progress({ module: 'scope', fraction: 1, text: 'done' });
+    for (const request of [...run.requests]) {
+      const part = partOf(total, request.part);
+      const key = `${part.start}+${part.points}`;
+      const trace = made.get(key) ?? traceOf(recording, part, timestamp);
+      made.set(key, trace);
+      request.deliver(trace);
+      drop(request);
+    }
+  }
+
+  function traceOf(recording: Recording, part: Part, timestamp: number): Trace {
+    const { channels, counts, dt } = recording;
+    const { values, text } = recording.settings;
+    const from = part.start - recording.part.start;
+    const inputs = channels.map((channel) => (channel === 'ch1' ? values.input1 : values.input2));
+    const cut = channels.map(
+      (label, k): TraceChannel => ({
+        label,
+        input: inputs[k] ?? 'off',
+        counts: counts[k]?.subarray(from, from + part.points) ?? new Int16Array(0),
+        gain: VOLTS_PER_COUNT,
+        offset: 0,
+      }),
+    );
+    return {
+      module: 'scope',
+      timestamp,
+      channels: cut,
+      t0: recording.t0 + part.start * dt,
+      dt,
+      attributes: {
+        number,
+        decimation: values.decimation,
+        inputs: inputs.join(','),
+        clipped: recording.clipped,
+        lost: 0,
+        overwritten: recording.overwritten,
+        calibrated: false,
+        clock_synchronised: options.clockSynchronised(),
+        board: options.board,
+        module: 'scope',
+        settings: text,
+      },
+    };
+  }
+
+  // ---------------------------------------------------------------- doors
+
+  return {
+    grab(wanted) {
+      counters.grabs++;
+      let request: Request | undefined;
+      const result = new Promise<Trace>((resolve, reject) => {
+        checkGrabOptions(wanted);
+        const { fresh = true, timeout, start: first, points } = wanted;
+        request = {
+          fresh,
+          timeout,
+          part: { ...(first === undefined ? {} : { start: first }), ...(points === undefined ? {} : { points }) },
+          since: performance.now(),
+          timer: undefined,
+          deliver: resolve,
+          fail: reject,
+        };
+        add(request);
+      });
+      // Whoever only stops it need not look at the result.
+      result.catch(() => undefined);
+      return {
+        result,
+        stop(by) {
+          if (!request || !(waiting.has(request) || current?.requests.has(request))) return;
+          counters.withdrawn++;
+          request.fail(new Refusal(`The grab was stopped by ${by}.`));
+          drop(request);
+        },
+      };
+    },
+
+    async writing(write, changed) {
+      writers++;
+      try {
+        const outcome = await write();
+        if (changed(outcome)) invalidate();
+        return outcome;
+      } catch (error) {
+        // Nobody knows how much was written.
+        invalidate();
+        throw error;
+      } finally {
+        writers--;
+        if (writers === 0) {
+          const gone = writersGone;
+          writersGone = [];
+          for (const resume of gone) resume();
+        }
+      }
+    },
+
+    async stop(by) {
+      const all = [...waiting, ...(current?.requests ?? [])];
+      counters.stopped += all.length;
+      for (const request of all) {
+        request.fail(new Refusal(`The acquisition of scope was stopped by ${by}.`));
+        drop(request);
+      }
+      if (!working && rolling) {
+        rolling = false;
+        await halt(registers);
+      }
+    },
+
+    running() {
+      if (!current) return undefined;
+      return {
+        since: Date.now() / 1e3 - (performance.now() - current.since) / 1e3,
+        phase: current.phase,
+        requests: current.requests.size,
+        waiting: waiting.size,
+        ...progressOf(current, performance.now()),
+      };
+    },
+  };
+
+  function invalidate(): void {
+    known = undefined;
+    outdated = true;
+    if (current) rest.wake();
+  }
+}
+
+/** @throws Refusal: a time-out, start or number of points that no grab can have. */
+export function checkGrabOptions({ timeout, start: first, points }: GrabOptions): void {
+  if (timeout !== undefined && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
+    throw new Refusal(`A grab's timeout is more than 0 and at most ${LONGEST_TIMEOUT} s, not ${timeout}.`);
+  }
+  // A trace at decimation 1 is two points shorter; the last start that all traces have is allowed.
+  const last = tracePoints(1) - 1;
+  if (first !== undefined && !(Number.isInteger(first) && first >= 0 && first <= last)) {
+    throw new Refusal(`A grab's start is a whole number from 0 to ${last}, not ${first}.`);
+  }
+  if (points !== undefined && !(Number.isInteger(points) && points >= 1 && points <= SAMPLES)) {
+    throw new Refusal(`A grab's points are a whole number from 1 to ${SAMPLES}, not ${points}.`);
+  }
+}
+
+/** @throws Refusal: with these settings no trace would ever come. */
+export function refuseHopeless(values: ScopeValues): void {
+  if (values.trigger_source !== 'off' || isRolling(values)) return;
+  const others = Object.keys(TRIGGER_SOURCES).filter((source) => source !== 'off');
+  throw new Refusal(
+    `With scope.trigger_source off no trace would ever come; it can be ${others.join(', ')}. Nothing was changed.`,
+  );
+}
+
+/** What starts the trace, for people. */
+export function triggerText(values: ScopeValues): string {
+  const { trigger_source: source, threshold } = values;
+  const edge = source.startsWith('ch');
+  const input = source.startsWith('ch1') ? values.input1 : values.input2;
+  return edge ? `trigger ${source} at ${Number(threshold.toPrecision(5))} V (${input})` : `trigger ${source}`;
+}
+
+function sum(before: (Int16Array | Float64Array)[], read: readonly Int16Array[]): Float64Array[] {
+  return read.map((counts, k) => {
+    const total = before[k];
+    const next = total instanceof Float64Array ? total : new Float64Array(counts.length);
+    for (let i = 0; i < counts.length; i++) next[i] = (next[i] ?? 0) + (counts[i] ?? 0);
+    return next;
+  });
+}
+
+function divide(total: Int16Array | Float64Array, by: number): void {
+  for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) / by;
+}

@@ -1,0 +1,108 @@
+/**
+ * From the scope's ring buffers to a trace: which words to read, what the samples are, when they were taken. Pure
+ * arithmetic, no bus. Sources: PyRPL red_pitaya_scope.v, acquisition_module.py.
+ */
+import { CLOCK_HZ } from '../bus/bus.ts';
+import { SAMPLES } from '../modules/scope.ts';
+import { MAX_COUNTS, signedCounts } from '../volts.ts';
+
+/** Two samples more than wanted are written at decimation 1: the two oldest elements are in truth the newest. */
+const STALE_AT_FULL_SPEED = 2;
+
+/** Consecutive points of a trace, the first being 0. */
+export interface Part {
+  readonly start: number;
+  readonly points: number;
+}
+
+/** Consecutive words of a ring buffer. */
+export interface Run {
+  readonly index: number;
+  readonly words: number;
+}
+
+/** Elements at the start of the ring that are no points of the trace. */
+export function staleElements(decimation: number): number {
+  return decimation === 1 ? STALE_AT_FULL_SPEED : 0;
+}
+
+/** Points that a whole trace has: 16384, or 16382 at decimation 1. */
+export function tracePoints(decimation: number): number {
+  return SAMPLES - staleElements(decimation);
+}
+
+/** What there is of the part asked for, in a trace of `total` points; by default everything. */
+export function partOf(total: number, { start = 0, points = total }: Partial<Part>): Part {
+  const first = Math.min(start, total);
+  return { start: first, points: Math.min(points, total - first) };
+}
+
+/** The smallest part that contains all of these. */
+export function union(parts: Iterable<Part>): Part {
+  let start = Number.POSITIVE_INFINITY;
+  let end = 0;
+  for (const part of parts) {
+    start = Math.min(start, part.start);
+    end = Math.max(end, part.start + part.points);
+  }
+  return end > start ? { start, points: end - start } : { start: 0, points: 0 };
+}
+
+/** Where a finished acquisition's element 0, the oldest, is in the ring buffer. */
+export function oldestIndex(pointerAtTrigger: number, delay: number): number {
+  return (pointerAtTrigger + delay + 1) % SAMPLES;
+}
+
+/** The words of `points` elements from `first` on, in order: one run, or two where the ring begins anew. */
+export function ringRuns(first: number, points: number): Run[] {
+  const index = first % SAMPLES;
+  const words = Math.min(points, SAMPLES - index);
+  const runs = [
+    { index, words },
+    { index: 0, words: points - words },
+  ];
+  return runs.filter((run) => run.words > 0);
+}
+
+/**
+ * By how many samples the trigger was recognised late: the pointer at the trigger is that of a sample after the first
+ * one at or beyond the threshold (the comparison takes three clocks).
+ */
+function recognisedLate(decimation: number): number {
+  if (decimation >= 4) return 1;
+  return decimation === 2 ? 2 : 3;
+}
+
+/**
+ * Time of point 0 and the step, in s. Of a triggered trace, time 0 is the first sample at or beyond the threshold;
+ * of one triggered immediately, the arming. PyRPL's axis is that of `immediately` for all of them, so that its
+ * crossings lie one (decimation ≥ 4), two or three samples before 0.
+ */
+export function timeAxis(settings: { decimation: number; delay: number; immediately: boolean }): {
+  t0: number;
+  dt: number;
+} {
+  const { decimation, delay, immediately } = settings;
+  const dt = decimation / CLOCK_HZ;
+  const late = immediately ? 0 : recognisedLate(decimation);
+  return { t0: (staleElements(decimation) + delay - SAMPLES + late) * dt, dt };
+}
+
+/** One word a sample → counts −8192 … 8191. */
+export function countsOf(runs: readonly Uint32Array[]): Int16Array {
+  const counts = new Int16Array(runs.reduce((sum, run) => sum + run.length, 0));
+  let k = 0;
+  for (const run of runs) {
+    for (let i = 0; i < run.length; i++) counts[k++] = signedCounts(run[i] ?? 0);
+  }
+  return counts;
+}
+
+/** Whether a sample is at the end of the range, so that the signal may have been beyond it. */
+export function isClipped(counts: Int16Array): boolean {
+  for (let i = 0; i < counts.length; i++) {
+    const count = counts[i] ?? 0;
+    if (count >= MAX_COUNTS || count <= -MAX_COUNTS - 1) return true;
+  }
+  return false;
+}

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { BusError, ConfigurationError } from '../../errors.ts';
 import { checkAccess } from './access.ts';
 import { type BusTraffic, FPGA_WINDOW, type RegisterBus } from './bus.ts';
-import { lockExclusively } from './lock.ts';
+import { lockExclusively, unlock } from './lock.ts';
 import { loadNative, type Native } from './native.ts';
 import { checkOperating } from './operating.ts';
 
@@ -153,6 +153,7 @@ function devmemBus(native: Native, fd: number, mapping: Buffer): RegisterBus {
       if (!open) return;
       open = false;
       await blocks;
+      unlock(native, fd);
       closeSync(fd);
     },
   };

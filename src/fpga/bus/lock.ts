@@ -1,6 +1,6 @@
 /**
- * One process owns the FPGA: an exclusive `flock` on the very file that is mapped (`/dev/mem`). It ends with the
- * file's last descriptor, so a process that dies leaves nothing behind.
+ * One process owns the FPGA: an exclusive `flock` on the very file that is mapped (`/dev/mem`). A process that dies
+ * leaves nothing behind.
  */
 import { fstatSync, readFileSync } from 'node:fs';
 import { ConfigurationError } from '../../errors.ts';
@@ -8,6 +8,8 @@ import type { Native } from './native.ts';
 
 /** LOCK_EX | LOCK_NB of <sys/file.h>: alone, and without waiting. */
 const EXCLUSIVE_AT_ONCE = 2 | 4;
+/** LOCK_UN */
+const UNLOCK = 8;
 
 /**
  * Takes the lock on an open file for this process.
@@ -18,6 +20,11 @@ export function lockExclusively(native: Native, fd: number, path: string): void 
   throw new ConfigurationError(
     `${path} is in use by ${holder(fd) ?? 'another process'}; only one process may own the FPGA: stop that one first`,
   );
+}
+
+/** Gives the lock up. Closing the file would not do: its mapping, which only the garbage collector ends, keeps it. */
+export function unlock(native: Native, fd: number): void {
+  native.flock(fd, UNLOCK);
 }
 
 /** The process that has an flock on the file, as `process PID (command line)`, as far as /proc tells. */

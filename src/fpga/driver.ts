@@ -39,4 +39,10 @@ export interface ModuleDriver {
 
   /** Learns the present values from the registers: the FPGA was running before this process. */
   readBack(): Promise<void>;
+
+  /**
+   * Takes values that no register tells (a waveform, a trace average) as known, from a saved state. Writes nothing;
+   * values that registers tell, or that are not allowed, are left out. After `readBack`.
+   */
+  remember(values: Readonly<Record<string, unknown>>): void;
 }

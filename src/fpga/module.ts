@@ -109,12 +109,6 @@ export interface TypedDriver<V> extends ModuleDriver {
    * values; what comes from outside goes through `check` and `apply`.
    */
   set(values: Partial<V>): Promise<Taken[]>;
-
-  /**
-   * Takes values that no register tells (a waveform, a trace average) as known, from a saved state. Writes nothing;
-   * values that registers tell, or that are not allowed, are left out.
-   */
-  remember(values: Readonly<Record<string, unknown>>): void;
 }
 
 type Values = Record<string, Value>;

@@ -76,7 +76,9 @@ export function asg(n: 0 | 1) {
       help: 'Phase at which the waveform starts. Changing it starts an endless generator anew, a triggered one takes it with the next trigger.',
       home: 0,
     }),
-    cycles_per_burst: integer(cycles, { help: 'Periods after a trigger; 0: without end.' }),
+    cycles_per_burst: integer(cycles, {
+      help: 'Periods after a trigger; 0: without end. Of effect from the next trigger on.',
+    }),
     bursts: integer(at(0x1c, { bits: 16 }), {
       // PyRPL's own text calls it the number of bursts.
       help: 'Bursts that follow the first one after a trigger; 0: there is but one.',

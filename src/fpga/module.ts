@@ -113,6 +113,9 @@ export interface TypedDriver<V> extends ModuleDriver {
 
 type Values = Record<string, Value>;
 
+/** Fields about to be written. */
+type Overlay = ReadonlyMap<Field, number>;
+
 const NOMINAL: Board = { frequencyCorrection: 1 };
 
 /** Drives a declared module through the shadow of its bus. Writes of one driver take effect one after the other. */
@@ -125,6 +128,7 @@ export function moduleDriver<P extends Parameters>(
   const parameters: Parameters = declaration.parameters;
   // Below here values go by name; the hooks get, by construction, a value of the right type for every parameter.
   const options = declaration.options as unknown as ModuleOptions<Values>;
+  const entries = Object.entries(parameters);
   const keys = Object.keys(parameters);
 
   /** Values that registers do not tell. */
@@ -146,9 +150,11 @@ export function moduleDriver<P extends Parameters>(
   }
 
   /** What a field holds as far as is known, `overlay` being about to be written. */
-  function rawOf(field: Field, overlay: ReadonlyMap<Field, number>): number | undefined {
+  function rawOf(field: Field, overlay: Overlay): number | undefined {
+    const known = overlay.get(field) ?? registers.peek(field);
+    if (known !== undefined) return known;
     const word = seen.get(field.address);
-    return overlay.get(field) ?? registers.peek(field) ?? (word === undefined ? undefined : extract(word, field));
+    return word === undefined ? undefined : extract(word, field);
   }
 
   /** All values, as they will be once `given` is written. */
@@ -158,16 +164,21 @@ export function moduleDriver<P extends Parameters>(
       for (const [field, raw] of fieldValues(key, value)) overlay.set(field, raw);
     }
     const values: Values = {};
-    for (const key of keys) {
-      const parameter = parameterOf(key);
-      const raw = parameter.fields.map((field) => rawOf(field, overlay));
-      const known = raw.filter((one) => one !== undefined);
-      const own = given[key] ?? kept.get(key);
-      const registersTell = raw.length > 0 && (given[key] !== undefined || !kept.has(key));
-      if (registersTell && known.length === raw.length) values[key] = parameter.decode(known, board);
-      else values[key] = own ?? parameter.default;
-    }
+    for (const [key, parameter] of entries) values[key] = valueAfter(key, parameter, given[key], overlay);
     return values;
+  }
+
+  function valueAfter(key: string, parameter: Parameter, given: Value | undefined, overlay: Overlay): Value {
+    const own = given ?? kept.get(key);
+    const { fields } = parameter;
+    if (fields.length === 0 || (given === undefined && own !== undefined)) return own ?? parameter.default;
+    const raw: number[] = [];
+    for (const field of fields) {
+      const one = rawOf(field, overlay);
+      if (one === undefined) return own ?? parameter.default;
+      raw.push(one);
+    }
+    return parameter.decode(raw, board);
   }
 
   function fieldValues(key: string, value: Value): FieldValue[] {

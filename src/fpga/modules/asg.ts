@@ -128,7 +128,8 @@ export function asg(n: 0 | 1) {
     const named = (...names: (keyof Values & string)[]) => raw(...names.filter((key) => given.has(key)));
 
     const putTable = async (): Promise<void> => {
-      const wanted = starts || given.has('waveform') || (noise && given.has('amplitude'));
+      const wanted =
+        (starts && next.trigger_source !== 'off') || given.has('waveform') || (noise && given.has('amplitude'));
       const content = noise ? `noise ${next.amplitude}` : next.waveform;
       if (wanted) await file.writeMemory(table, content, () => waveformTable(next.waveform, next.amplitude));
     };

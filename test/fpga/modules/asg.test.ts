@@ -200,6 +200,8 @@ test('after the driver learned the registers anew, a start fills the table again
   await write(first, { frequency: 100 });
   assert.equal(bus.blocks.length, 1, 'a running generator keeps its table');
   await write(first, { trigger_source: 'off' });
+  assert.equal(bus.blocks.length, 1, 'stopping needs none');
+  await write(first, { trigger_source: 'immediately' });
   assert.equal(bus.blocks.length, 2);
 });
 

@@ -59,7 +59,8 @@ const commands = {
   },
   async bench(args) {
     await bundle();
-    await script('bench/run.ts', args);
+    const { benchmarks } = await import('./build/stages.mjs');
+    for (const path of benchmarks()) await script(path, args);
   },
   async soak(args) {
     await bundle();
@@ -167,7 +168,7 @@ function script(path, args) {
     });
     child.on('error', reject);
     child.on('close', (code) => {
-      process.exitCode = code ?? 1;
+      process.exitCode ||= code ?? 1;
       resolve();
     });
   });

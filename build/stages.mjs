@@ -1,0 +1,241 @@
+/**
+ * `npm test`: every stage in turn or side by side, one line for each, one line for all. A stage is a program that ends
+ * with a line `N passed, N failed` (or uvu's totals); one that runs nothing has failed, and one that lacks a tool is
+ * skipped by name, which in CI is a failure too. Only what needs ../shared may be skipped there, where that is absent.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { buildNative, nodeArmv7, unsupported } from './native.mjs';
+import { cached, dist, endChildrenOnSignals, hashOf, Missing, need, root, run, say, tail } from './tools.mjs';
+
+const logs = join(dist, 'test');
+
+/** Reference material that is not part of the repository: there the reference Verilog is found. */
+const shared = process.env.PITAYAD_SHARED ?? join(root, '../shared');
+
+/** That ../shared is absent: the one reason for which CI may skip. */
+class NotShared extends Error {}
+
+const OFFSCREEN = { QT_QPA_PLATFORM: 'offscreen', PYTHONDONTWRITEBYTECODE: '1' };
+
+/** Stages in the order in which they start: what takes longest first. `alone`: nothing runs beside it. */
+function stages() {
+  return [
+    ...interopVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
+    { name: 'device', run: device },
+    { name: 'cosim', run: cosim },
+    { name: 'unit', run: () => uvu('^(?!interop/|cosim/|device/)(?!.*bus/devmem).*\\.test\\.ts$') },
+    { name: 'native', run: native },
+    { name: 'check', run: check },
+    { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
+    { name: 'bench', run: bench, alone: true },
+  ];
+}
+
+/**
+ * Runs the stages whose name is, or starts with, one of `names` (all, if none) and gives the exit status.
+ * `bundle` builds dist/pitayad.cjs, which stages start.
+ */
+export async function runStages(names, bundle) {
+  endChildrenOnSignals();
+  const known = stages();
+  const chosen =
+    names.length === 0 ? known : known.filter(({ name }) => names.some((prefix) => name.startsWith(prefix)));
+  if (chosen.length === 0) throw new Error(`no such stage; there are ${known.map(({ name }) => name).join(', ')}`);
+  mkdirSync(logs, { recursive: true });
+
+  const sums = { passed: 0, failed: 0, skipped: 0 };
+  const perform = async (stage) => {
+    const start = performance.now();
+    const result = await outcome(stage);
+    for (const key of Object.keys(sums)) sums[key] += result[key];
+    report(stage.name, result, (performance.now() - start) / 1000);
+  };
+  await perform({ name: 'bundle', run: () => bundle().then(() => ({ output: '1 passed, 0 failed', code: 0 })) });
+  const queue = chosen.filter(({ alone }) => !alone);
+  const worker = async () => {
+    for (let stage = queue.shift(); stage !== undefined; stage = queue.shift()) await perform(stage);
+  };
+  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
+  for (const stage of chosen.filter(({ alone }) => alone)) await perform(stage);
+
+  const { passed, failed, skipped } = sums;
+  say(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  return failed > 0 ? 1 : 0;
+}
+
+/** What a stage came to; whatever it throws is a failure or a skip with its reason in `why`. */
+async function outcome(stage) {
+  const ci = process.env.CI === 'true';
+  try {
+    const { output, code } = await stage.run();
+    writeFileSync(join(logs, `${stage.name}.log`), output);
+    const counts = countsIn(output);
+    if (counts.passed + counts.failed === 0) return failure('no test ran', output);
+    if (code !== 0 && counts.failed === 0) return { ...counts, failed: 1, why: `status ${code}`, output };
+    if (ci && counts.skipped > 0) {
+      return {
+        passed: counts.passed,
+        failed: counts.failed + counts.skipped,
+        skipped: 0,
+        why: 'skipped in CI',
+        output,
+      };
+    }
+    return { ...counts, output };
+  } catch (error) {
+    const maySkip = error instanceof NotShared || (error instanceof Missing && !ci);
+    if (maySkip) return { passed: 0, failed: 0, skipped: 1, why: error.message, output: '' };
+    return failure(error.message.split('\n')[0], error.message);
+  }
+}
+
+function failure(why, output) {
+  return { passed: 0, failed: 1, skipped: 0, why, output };
+}
+
+function report(name, { passed, failed, skipped, why, output }, seconds) {
+  const counts = [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ');
+  say(`${name.padEnd(16)} ${seconds.toFixed(1).padStart(6)} s   ${counts}${why ? ` (${why})` : ''}`);
+  if (failed > 0) say(tail(withoutSuccesses(output), 150).replace(/^/gm, '    | '));
+}
+
+/** uvu's output less the files in which all went well: a file's name, then a line of bullets. */
+function withoutSuccesses(output) {
+  return output.replace(/^\S+\.test\.ts\n(?:(?!.*✘).*• {2,}\(\d+ \/ \d+\)\n+)+/gm, '');
+}
+
+/** Sums of uvu's totals or, without any, of the last line of the form `N passed, N failed, N skipped`. */
+function countsIn(output) {
+  const sums = { passed: 0, failed: 0, skipped: 0 };
+  const totals = [...output.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)$/gm)];
+  for (const [, total, passed, skipped] of totals) {
+    sums.passed += Number(passed);
+    sums.failed += Number(total) - Number(passed);
+    sums.skipped += Number(skipped);
+  }
+  if (totals.length > 0) return sums;
+  const last = [...output.matchAll(/^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1);
+  if (last === undefined) return sums;
+  return { passed: Number(last[1]), failed: Number(last[2]), skipped: Number(last[3] ?? 0) };
+}
+
+/** The tests below test/ whose path matches, in one process. */
+async function uvu(pattern, env = {}, timeout = 600) {
+  const files = readdirSync(join(root, 'test'), { recursive: true }).map((path) => path.replaceAll('\\', '/'));
+  if (!files.some((path) => new RegExp(pattern).test(path))) throw new Error('there are no test files');
+  const runner = ['--import', 'tsx', join(root, 'node_modules/uvu/bin.js'), '--no-color', 'test', pattern];
+  const settings = { PITAYAD_SHARED: shared, NO_COLOR: '1', ...env };
+  return run(process.execPath, runner, { env: settings, timeout, allowFailure: true });
+}
+
+async function script(path, args) {
+  if (!existsSync(join(root, path))) throw new Error(`${path} is not there`);
+  return run(process.execPath, ['--import', 'tsx', join(root, path), ...args], { timeout: 900, allowFailure: true });
+}
+
+/** Every benchmark in turn, short: only its ratios can fail. */
+async function bench() {
+  const results = [];
+  for (const path of benchmarks()) results.push(await script(path, ['--quick']));
+  const counts = results.map(({ output, code }) => ({ code, ...countsIn(output) }));
+  const sum = (count) => counts.reduce((total, each) => total + count(each), 0);
+  const failed = sum((each) => Math.max(each.failed, each.code !== 0 || each.passed === 0 ? 1 : 0));
+  const total = `${sum(({ passed }) => passed)} passed, ${failed} failed`;
+  return { output: [...results.map(({ output }) => output), total].join('\n'), code: 0 };
+}
+
+export function benchmarks() {
+  const folder = join(root, 'bench');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.ts'))
+    .sort()
+    .map((name) => `bench/${name}`);
+}
+
+/** Types, format and lint, of TypeScript and of Python: each counts as one test. */
+async function check() {
+  const ruff = join(await pythonEnvironment('check', 'test/requirements-check.txt'), 'bin/ruff');
+  const python = ['deploy', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)));
+  const programs = [
+    ['tsc', join(root, 'node_modules/.bin/tsc'), ['--noEmit']],
+    ['biome', join(root, 'node_modules/.bin/biome'), ['check', '--colors=off', '.']],
+    ['ruff', ruff, ['check', '--no-cache', ...python]],
+  ];
+  const results = await Promise.all(
+    programs.map(async ([name, program, args]) => ({ name, ...(await run(program, args, { allowFailure: true })) })),
+  );
+  const failed = results.filter(({ code }) => code !== 0);
+  const output = failed.map(({ name, output }) => `--- ${name}\n${output}`).join('\n');
+  return {
+    output: `${output}\n${results.length - failed.length} passed, ${failed.length} failed`,
+    code: failed.length,
+  };
+}
+
+async function native() {
+  const reason = unsupported();
+  if (reason) throw new Missing(reason);
+  await buildNative();
+  return uvu('bus/devmem\\.test\\.ts$');
+}
+
+/** The drivers against the reference Verilog, which is built from the reference material if that is there. */
+async function cosim() {
+  const source = join(shared, 'cosim');
+  if (!existsSync(join(source, 'build.sh'))) {
+    throw new NotShared(`the reference Verilog is not at ${source}; PITAYAD_SHARED says where it is`);
+  }
+  const files = readdirSync(source, { withFileTypes: true }).filter((entry) => entry.isFile());
+  const contents = files.map(({ name }) => readFileSync(join(source, name)));
+  const folder = await cached('cosim', hashOf(...contents), async (out) => {
+    need({ verilator: 'verilator', 'g++': 'g++', make: 'make', xz: 'xz-utils' });
+    await run('sh', [join(source, 'build.sh'), '--out', out]);
+  });
+  return uvu('^cosim/.*\\.test\\.ts$', { PITAYAD_COSIM: join(folder, 'cosim') }, 900);
+}
+
+/** The bundle and its cross-built add-ons under an emulated ARM processor, with Node for the board. */
+async function device() {
+  need({ 'qemu-arm-static': 'qemu-user-static', 'arm-linux-gnueabihf-gcc': 'g++-arm-linux-gnueabihf' });
+  await buildNative('armv7');
+  const node = join(await nodeArmv7(), 'bin/node');
+  return uvu('^device/.*\\.test\\.ts$', { PITAYAD_NODE_ARMV7: node }, 900);
+}
+
+function interopVersions() {
+  const folder = join(root, 'test/interop');
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  const versions = files.flatMap((name) => /^requirements-(\d.*)\.txt$/.exec(name)?.[1] ?? []);
+  return versions.length > 0 ? versions : ['none'];
+}
+
+/** The real PyMoDAQ of one version, with our plug-ins, against the bundle. */
+async function interop(version) {
+  if (!existsSync(join(root, 'test/interop/run.py'))) throw new Error('test/interop/run.py is not there');
+  const environment = await pythonEnvironment(`pymodaq-${version}`, `test/interop/requirements-${version}.txt`);
+  const python = join(environment, 'bin/python');
+  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', join(dist, 'pitayad.cjs')];
+  return run(python, args, { env: OFFSCREEN, timeout: 1200, allowFailure: true });
+}
+
+/** A Python virtual environment with what a requirements file asks for. */
+async function pythonEnvironment(name, requirements) {
+  const file = join(root, requirements);
+  if (!existsSync(file)) throw new Error(`${requirements} is not there`);
+  need({ python3: 'python3' });
+  const { output } = await run('python3', [
+    '-c',
+    'import sys; print(sys.version, sys.prefix, sys.version_info >= (3, 10))',
+  ]);
+  if (output.includes('False')) throw new Missing(`Python 3.10 or newer is missing, this is ${output.split(' ')[0]}`);
+  return cached(`venv-${name}`, hashOf(readFileSync(file), output), async (folder) => {
+    const made = await run('python3', ['-m', 'venv', folder], { allowFailure: true });
+    if (made.code !== 0)
+      throw new Missing(`python3 makes no virtual environments; to install: apt-get install python3-venv`);
+    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', file];
+    await run(join(folder, 'bin/python'), pip, { timeout: 1200 });
+  });
+}

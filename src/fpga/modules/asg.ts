@@ -107,15 +107,15 @@ export function asg(n: 0 | 1) {
   };
   type Values = ValuesOf<{ parameters: typeof parameters }>;
 
-  /** Writes of the control word for something else must not start a finished burst. */
-  const protect = (file: RegisterFile, burst: number): void => file.setQuiet(source, burst > 0);
+  /** Writes of the control word for something else must not start a finished burst; other sources must stay in it. */
+  const isBurst = ({ trigger_source, cycles_per_burst }: Values): boolean =>
+    trigger_source === 'immediately' && cycles_per_burst > 0;
 
   const isStart = ({ registers: file, given, present, next }: Writing<Values>): boolean => {
     const endless = next.cycles_per_burst === 0;
     if (given.has('trigger_source')) {
-      const repeats = next.trigger_source === 'immediately' && !endless;
       const untouched = file.peek(registers.wrap) !== 1;
-      if (repeats || untouched || next.trigger_source !== present.trigger_source) return true;
+      if (isBurst(next) || untouched || next.trigger_source !== present.trigger_source) return true;
     }
     const turned = given.has('start_phase') && next.start_phase !== present.start_phase;
     return turned && endless && SELF_STARTING.includes(next.trigger_source);
@@ -155,7 +155,8 @@ export function asg(n: 0 | 1) {
         'advanced_trigger_delay',
       ),
     );
-    if (given.has('cycles_per_burst') && next.cycles_per_burst > 0) protect(file, next.cycles_per_burst);
+    // From burst to endless it stays quiet until the next start: a finished burst is still not to be started.
+    if (isBurst(next)) file.setQuiet(source, true);
     const flags = named(
       'random_phase',
       'on',
@@ -167,7 +168,7 @@ export function asg(n: 0 | 1) {
     if (starts) {
       await file.write([registers.counterWrap, FULL_TABLE]);
       await file.write([registers.wrap, 1], ...flags, ...raw('trigger_source', 'sm_reset'));
-      protect(file, next.cycles_per_burst);
+      file.setQuiet(source, isBurst(next));
     } else {
       await file.write(...flags);
     }
@@ -199,7 +200,7 @@ export function asg(n: 0 | 1) {
       keeps: ({ waveform }) => (waveform === 'noise' ? ['amplitude'] : []),
       recognise: (file) => {
         const immediately = file.peek(source) === ASG_TRIGGER_SOURCES.immediately;
-        protect(file, immediately ? (file.peek(cycles) ?? 0) : 0);
+        file.setQuiet(source, immediately && file.peek(cycles) !== 0);
         return file.peek(random) === 1 ? { waveform: 'noise' } : {};
       },
     },

@@ -103,6 +103,13 @@ test('an endless generator’s source stays in the word that both share', async 
   assert.deepEqual(words, [0x0240_0211, 0x0212_0211]);
 });
 
+test('a burst that waits for an external trigger goes on waiting when the other generator is written', async () => {
+  const { first, second, write, during, control } = await bench();
+  await write(first, { trigger_source: 'ext_positive_edge', cycles_per_burst: 3 });
+  const others = control(await during(() => write(second, { trigger_source: 'immediately' })));
+  for (const word of others) assert.equal(word & 7, 2, word.toString(16));
+});
+
 test('immediately, set again, repeats a burst', async () => {
   const { first, write, during, control } = await bench();
   await write(first, { trigger_source: 'immediately', cycles_per_burst: 2 });

@@ -5,7 +5,6 @@
 import { block, type Memory } from '../fields.ts';
 import { fpgaModule, type ValuesOf, type Writing } from '../module.ts';
 import { bool, choice, fixed, frequency, integer, longInteger, name, phase, volts } from '../parameters.ts';
-import type { RegisterFile } from '../registers.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import { dsp, outputDirect, saturation } from './dsp.ts';
 import { TABLE_WORDS, WAVEFORMS, waveformTable } from './waveforms.ts';

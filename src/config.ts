@@ -1,0 +1,299 @@
+/**
+ * The one place where configuration is declared, read and checked. Each setting is declared once, in `settings`: a key
+ * of the file, a command-line option (the same name with dashes), its type in the program, its help.
+ *
+ * Later ones win: built in < file (`/etc/pitayad/config.yaml` if it is there, or the one that `--config` names) <
+ * command line. Whatever is not understood is a ConfigurationError; nothing is passed over in silence.
+ */
+import { readFileSync, statSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { type Command, Option } from 'commander';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { ConfigurationError } from './errors.ts';
+import { nearest } from './nearest.ts';
+
+export const CONFIG_FILE = '/etc/pitayad/config.yaml';
+
+/** A configuration is a page of text; a larger file is something else. */
+const MAX_FILE_BYTES = 64 * 1024;
+
+/** Where to listen, or to connect. `host` is without brackets. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type BusChoice =
+  | { readonly kind: 'devmem' }
+  | { readonly kind: 'simulator' }
+  | ({ readonly kind: 'monitor' } & Address);
+
+/** A type of setting: what it takes from the file, and how a word of the command line becomes that. */
+interface Kind<T> {
+  /** What stands in for the value in the help. */
+  readonly placeholder: string;
+  /** Completes the sentence "… must be". */
+  readonly allowed: string;
+  /** The value in the program; undefined: not allowed. */
+  take(raw: unknown): T | undefined;
+  /** Default: the word itself. */
+  fromWord?(word: string): unknown;
+}
+
+interface Setting<T> {
+  readonly kind: Kind<T>;
+  readonly default: T;
+  readonly help: string;
+}
+
+function setting<T>(kind: Kind<T>, fallback: T, help: string): Setting<T> {
+  return { kind, default: fallback, help };
+}
+
+/** A setting that may be absent: what then holds is said in its help. */
+function optional<T>(kind: Kind<T>, help: string): Setting<T | undefined> {
+  return { kind, default: undefined, help };
+}
+
+function choice<const T extends string>(...words: readonly T[]): Kind<T> {
+  const allowed = words.join(', ').replace(/, ([^,]*)$/, ' or $1');
+  return { placeholder: words.join('|'), allowed, take: (raw) => words.find((word) => word === raw) };
+}
+
+function integer(min: number, max: number, placeholder: string): Kind<number> {
+  return {
+    placeholder,
+    allowed: `an integer from ${min} to ${max}`,
+    take: (raw) => (typeof raw === 'number' && Number.isInteger(raw) && raw >= min && raw <= max ? raw : undefined),
+    fromWord: (word) => (/^\d{1,15}$/.test(word) ? Number(word) : word),
+  };
+}
+
+const flag: Kind<boolean> = {
+  placeholder: '',
+  allowed: 'true or false',
+  take: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+};
+
+const file: Kind<string> = {
+  placeholder: 'FILE',
+  allowed: 'the name of a file',
+  take: (raw) => (typeof raw === 'string' && /^[^\0]{1,4096}$/.test(raw) ? raw : undefined),
+};
+
+const address: Kind<Address> = {
+  placeholder: 'HOST:PORT',
+  allowed: "HOST:PORT in one text (IPv6 addresses in brackets and all in quotes: '[::]:6341'), with a port up to 65535",
+  take: (raw) => (typeof raw === 'string' ? parseAddress(raw) : undefined),
+};
+
+const bus: Kind<BusChoice> = {
+  placeholder: 'devmem|simulator|monitor:HOST:PORT',
+  allowed: 'devmem, simulator or monitor:HOST:PORT',
+  take: (raw) => {
+    if (raw === 'devmem' || raw === 'simulator') return { kind: raw };
+    if (typeof raw !== 'string' || !raw.startsWith('monitor:')) return undefined;
+    const there = parseAddress(raw.slice('monitor:'.length));
+    return there && there.port > 0 ? { kind: 'monitor', ...there } : undefined;
+  },
+};
+
+const networks: Kind<readonly string[]> = {
+  placeholder: 'NETWORK,…',
+  allowed: "a list of addresses or networks such as ['192.0.2.0/24', '2001:db8::/32']",
+  take: (raw) =>
+    Array.isArray(raw) && raw.length <= 256 && raw.every((one) => typeof one === 'string' && isNetwork(one))
+      ? raw
+      : undefined,
+  fromWord: (word) => word.split(','),
+};
+
+/** All there is to configure. */
+export const settings = {
+  bus: optional(bus, 'way to the FPGA’s registers (default: devmem on a Red Pitaya, simulator on any other machine)'),
+  front_end: setting(
+    choice('loopback', 'sine', 'noise', 'plant'),
+    'loopback',
+    'what the simulated inputs are connected to',
+  ),
+  listen: optional(address, 'where PyMoDAQ connects; port 0: any free one (default: port 6341 of every interface)'),
+  allowed_networks: setting(
+    networks,
+    [],
+    'who may connect besides loopback, link-local and private addresses and the networks of this machine’s interfaces',
+  ),
+  discovery: setting(flag, true, 'announce the board by mDNS'),
+  state: optional(
+    file,
+    'where settings are kept over a restart (default: on a Red Pitaya /var/lib/pitayad/state.json, else nowhere)',
+  ),
+  outputs_on_stop: setting(choice('hold', 'zero'), 'hold', 'what the outputs do when the daemon ends'),
+  log_level: setting(choice('error', 'warn', 'info', 'debug', 'trace'), 'info', 'least important lines to log'),
+  log_format: optional(choice('json', 'pretty'), 'form of the log (default: pretty on a terminal, json otherwise)'),
+  max_clients: setting(integer(1, 1000, 'N'), 64, 'connections at a time'),
+  max_message_bytes: setting(integer(65_536, 67_108_864, 'BYTES'), 8_388_608, 'longest message that a client may send'),
+  max_queued_bytes: setting(
+    integer(1_048_576, 268_435_456, 'BYTES'),
+    16_777_216,
+    'what may wait for a client that does not read; beyond, it is dropped',
+  ),
+} as const;
+
+type Settings = typeof settings;
+
+/** The configuration in force. */
+export type Config = { readonly [K in keyof Settings]: Settings[K] extends Setting<infer T> ? T : never };
+
+/** Values by key, not judged yet. */
+type Raw = Readonly<Record<string, unknown>>;
+
+/** `127.0.0.1:6341`, `[::]:0`, `board.local:2222`. undefined: not of that form. */
+export function parseAddress(text: string): Address | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]{2,45}(?:%[\w.-]{1,15})?)\]|([\w.-]{1,253})):(\d{1,5})$/.exec(text);
+  if (!match) return undefined;
+  const [, v6, name, digits] = match;
+  const port = Number(digits);
+  const host = v6 ?? name ?? '';
+  if (port > 65_535 || (v6 !== undefined && isIP(v6) !== 6)) return undefined;
+  return { host, port };
+}
+
+function isNetwork(text: string): boolean {
+  const [host = '', prefix, ...more] = text.split('/');
+  const bits = { 0: 0, 4: 32, 6: 128 }[isIP(host)] ?? 0;
+  return (
+    bits > 0 && more.length === 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
+  );
+}
+
+/** Gives a command all options of the settings, and `--config`. */
+export function addOptions(command: Command): Command {
+  for (const [key, { kind, default: fallback, help }] of Object.entries<Setting<unknown>>(settings)) {
+    const option = optionOf(key);
+    if (kind === flag) command.addOption(new Option(`--no-${option}`, `do not ${help}`));
+    else command.addOption(new Option(`--${option} <${kind.placeholder}>`, help + inParentheses(fallback)));
+  }
+  return command.option('--config <FILE>', `configuration file (default: ${CONFIG_FILE}, if it is there)`);
+}
+
+function inParentheses(fallback: unknown): string {
+  return fallback === undefined || Array.isArray(fallback) ? '' : ` (default: ${fallback})`;
+}
+
+function optionOf(key: string): string {
+  return key.replaceAll('_', '-');
+}
+
+/**
+ * The configuration in force for a command that has the options of `addOptions` and has parsed its command line.
+ * @throws ConfigurationError
+ */
+export function readConfig(command: Command): Config {
+  const config: Record<string, unknown> = {};
+  for (const [key, { default: fallback }] of Object.entries<Setting<unknown>>(settings)) config[key] = fallback;
+  const named: unknown = command.getOptionValue('config');
+  Object.assign(config, typeof named === 'string' ? fromFile(named) : fromFile(CONFIG_FILE, { mayBeAbsent: true }));
+  Object.assign(config, fromCommandLine(command));
+  // Every key of `settings` was filled above, with what its own kind made.
+  return config as Config;
+}
+
+function fromCommandLine(command: Command): Raw {
+  const values: Record<string, unknown> = {};
+  for (const [key, { kind }] of Object.entries<Setting<unknown>>(settings)) {
+    const name = new Option(`--${optionOf(key)}`).attributeName();
+    if (command.getOptionValueSource(name) !== 'cli') continue;
+    const word: unknown = command.getOptionValue(name);
+    const raw = typeof word === 'string' ? (kind.fromWord?.(word) ?? word) : word;
+    values[key] = judged(kind, raw, `--${optionOf(key)}`, word);
+  }
+  return values;
+}
+
+/**
+ * What a configuration file says.
+ * @throws ConfigurationError
+ */
+export function fromFile(path: string, { mayBeAbsent = false } = {}): Raw {
+  let text: string;
+  try {
+    const { size } = statSync(path);
+    if (size > MAX_FILE_BYTES) {
+      throw new ConfigurationError(`${path} has ${size} bytes; a configuration has at most ${MAX_FILE_BYTES}`);
+    }
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    if (mayBeAbsent && codeOf(error) === 'ENOENT') return {};
+    throw new ConfigurationError(`cannot read the configuration: ${(error as Error).message}`, { cause: error });
+  }
+  return parseConfig(text, path);
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}
+
+/**
+ * @param path How to call the text in errors.
+ * @throws ConfigurationError: not YAML, unknown key (with the nearest known one), a value that is not allowed.
+ */
+export function parseConfig(text: string, path: string): Raw {
+  if (text.length > MAX_FILE_BYTES) throw new ConfigurationError(`${path} is longer than ${MAX_FILE_BYTES} characters`);
+  const values: Record<string, unknown> = {};
+  for (const { key, raw, line } of entriesOf(text, path)) {
+    const where = `${path}, line ${line}: ${key}`;
+    const known = Object.entries<Setting<unknown>>(settings).find(([name]) => name === key)?.[1];
+    if (known === undefined) throw new ConfigurationError(`${where} is not a setting${suggestion(key)}`);
+    values[key] = judged(known.kind, raw, where, raw);
+  }
+  return values;
+}
+
+function suggestion(key: string): string {
+  const names = Object.keys(settings);
+  const near = nearest(key, names);
+  return near === undefined ? `; there are ${names.join(', ')}` : `; did you mean ${near}?`;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly raw: unknown;
+  readonly line: number;
+}
+
+function entriesOf(text: string, path: string): Entry[] {
+  const lines = new LineCounter();
+  try {
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+    const [problem] = [...document.errors, ...document.warnings];
+    if (problem) {
+      throw new ConfigurationError(`${path}, line ${lines.linePos(problem.pos[0]).line}: ${problem.message}`);
+    }
+    if (document.contents === null) return [];
+    if (!isMap(document.contents)) throw new ConfigurationError(`${path} must consist of lines KEY: VALUE`);
+    return document.contents.items.map(({ key, value }) => ({
+      key: isScalar(key) ? String(key.value) : String(key),
+      raw: isScalar(value) ? value.value : isNodeLike(value) ? value.toJS(document) : value,
+      line: lines.linePos(isScalar(key) ? (key.range?.[0] ?? 0) : 0).line,
+    }));
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw error;
+    // The parser's own limits (aliases, depth).
+    throw new ConfigurationError(`${path} cannot be understood: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function isNodeLike(value: unknown): value is { toJS(document: unknown): unknown } {
+  return typeof value === 'object' && value !== null && 'toJS' in value;
+}
+
+function judged(kind: Kind<unknown>, raw: unknown, where: string, shown: unknown): unknown {
+  const value = kind.take(raw);
+  if (value === undefined) {
+    throw new ConfigurationError(
+      `${where} must be ${kind.allowed}, not ${(JSON.stringify(shown) ?? String(shown)).slice(0, 100)}`,
+    );
+  }
+  return value;
+}

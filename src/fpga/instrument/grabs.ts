@@ -139,7 +139,9 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     clearTimeout(request.timer);
     const elapsed = (performance.now() - request.since) / 1e3;
     const remaining = request.timeout === undefined ? seconds : request.timeout - elapsed;
-    request.timer = setTimeout(() => expire(request), Math.max(0, Math.min(remaining, LONGEST_TIMEOUT)) * 1e3);
+    // One ms more, since timers may fire that much early.
+    const ms = Math.max(0, Math.min(remaining, LONGEST_TIMEOUT)) * 1e3 + 1;
+    request.timer = setTimeout(() => expire(request), ms);
   }
 
   function expire(request: Request): void {

@@ -8,9 +8,8 @@ import { nearest } from '../../nearest.ts';
 import type { RegisterBus } from '../bus/bus.ts';
 import type { ModuleDescription, Value } from '../description.ts';
 import type { ModuleDriver, Taken } from '../driver.ts';
-import { moduleDriver } from '../module.ts';
-import { asg0, asg1 } from '../modules/asg.ts';
-import { hk } from '../modules/hk.ts';
+import { type ModuleDeclaration, moduleDriver } from '../module.ts';
+import { modules } from '../modules/modules.ts';
 import { scope } from '../modules/scope.ts';
 import { registerFile } from '../registers.ts';
 import { hostClock } from './clock.ts';
@@ -66,12 +65,10 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const registers = registerFile(bus);
   const board = { frequencyCorrection };
   const scopeDriver = moduleDriver(registers, scope, board);
-  const drivers: readonly ModuleDriver[] = [
-    scopeDriver,
-    moduleDriver(registers, asg0, board),
-    moduleDriver(registers, asg1, board),
-    moduleDriver(registers, hk, board),
-  ];
+  const drivers: readonly ModuleDriver[] = modules.map((declaration) =>
+    // The driver's own types matter to the scope's acquisition only; here all modules are alike.
+    declaration === scope ? scopeDriver : moduleDriver(registers, declaration as unknown as ModuleDeclaration, board),
+  );
   const counters = newCounters();
   const owners = ownership();
   const changeListeners = new Set<(change: Change) => void>();
@@ -91,7 +88,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     progress: (progress) => tell(progressListeners, progress),
   });
 
-  const modules = new Map<string, Module>(
+  const parts = new Map<string, Module>(
     drivers.map((driver) => {
       const { name, parameters } = driver.description;
       const settable = parameters.filter((parameter) => !parameter.readonly).map((parameter) => parameter.name);
@@ -112,13 +109,13 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
   async function startUp(): Promise<void> {
     const saved = await state?.load();
-    for (const module of modules.values()) {
+    for (const module of parts.values()) {
       await module.driver.readBack();
       const wanted = saved?.[module.name] ?? {};
       if (freshlyLoaded) await restore(module, wanted);
       else if (module.driver === scopeDriver) scopeDriver.remember(wanted);
     }
-    const unknown = Object.keys(saved ?? {}).filter((name) => !modules.has(name));
+    const unknown = Object.keys(saved ?? {}).filter((name) => !parts.has(name));
     if (unknown.length > 0)
       log.warn({ modules: unknown }, 'the saved state has modules that this version does not know');
   }
@@ -157,20 +154,18 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
   async function collect(): Promise<Record<string, Record<string, Value>>> {
     const all: Record<string, Record<string, Value>> = {};
-    for (const { driver, name, settable } of modules.values()) all[name] = await driver.get(settable);
+    for (const { driver, name, settable } of parts.values()) all[name] = await driver.get(settable);
     return all;
   }
 
   // ---------------------------------------------------------------- helpers
 
   function moduleOf(name: string): Module {
-    const module = modules.get(name);
+    const module = parts.get(name);
     if (module) return module;
-    const near = nearest(String(name), modules.keys());
+    const near = nearest(String(name), parts.keys());
     const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-    throw new Refusal(
-      `There is no module ${JSON.stringify(name)}${hint}; there are ${[...modules.keys()].join(', ')}.`,
-    );
+    throw new Refusal(`There is no module ${JSON.stringify(name)}${hint}; there are ${[...parts.keys()].join(', ')}.`);
   }
 
   function checkOwner(client: Client, name: string): void {
@@ -352,7 +347,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   async function allOff(by: string): Promise<void> {
     const failures: unknown[] = [];
     const attempts = outputsOff(registers, drivers).map(async ({ module, act }): Promise<void> => {
-      const known = module === undefined ? undefined : modules.get(module);
+      const known = module === undefined ? undefined : parts.get(module);
       try {
         const taken = known ? await known.write(act) : await act();
         if (module !== undefined) announce(module, taken, by);

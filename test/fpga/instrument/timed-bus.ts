@@ -1,0 +1,102 @@
+/**
+ * Plain registers with a scope whose timing the test decides: it is over so many ms after arming, or when the test
+ * triggers it. Samples are what `sample` says at the moment of arming. For what happens around acquisitions; the
+ * hardware's own behaviour is shown on the simulator and on the real Verilog.
+ */
+import type { RegisterBus } from '../../../src/fpga/bus/bus.ts';
+import { type RecordingBus, recordingBus } from '../recording-bus.ts';
+
+const SCOPE = 0x4010_0000;
+const CONTROL = SCOPE;
+const SOURCE = SCOPE + 4;
+const POINTER_AT_TRIGGER = SCOPE + 0x1c;
+const RINGS = [SCOPE + 0x1_0000, SCOPE + 0x2_0000] as const;
+const SAMPLES = 16384;
+
+export interface TimedBus extends RegisterBus {
+  readonly registers: RecordingBus;
+  /** ms from arming to the end; undefined: never by itself. */
+  lasts: number | undefined;
+  /** Sample i of channel 0 or 1, in counts; `armings` counts from 1. */
+  sample(channel: number, index: number, armings: number): number;
+  readonly armings: number;
+  /** Ends the acquisition that is armed. */
+  finish(): void;
+  /** Reads of the control word since the last arming. */
+  readonly polls: number;
+  /** The next so many reads of the control word fail. */
+  failPolls: number;
+  /** A block read takes this long, in ms. */
+  blockMs: number;
+  /** Block reads asked for: address and words. */
+  readonly blockReads: { readonly address: number; readonly words: number }[];
+}
+
+export function timedBus(name = 'timed'): TimedBus {
+  const registers = recordingBus();
+  let armedAt = Number.POSITIVE_INFINITY;
+  let armings = 0;
+  let polls = 0;
+  let over = true;
+
+  const bus: TimedBus = {
+    name,
+    registers,
+    traffic: registers.traffic,
+    lasts: 0,
+    blockMs: 0,
+    failPolls: 0,
+    blockReads: [],
+    sample: () => 0,
+    get armings() {
+      return armings;
+    },
+    get polls() {
+      return polls;
+    },
+    finish() {
+      over = true;
+    },
+
+    async read(address) {
+      if (address === CONTROL) {
+        polls++;
+        if (bus.failPolls > 0) {
+          bus.failPolls--;
+          throw new Error('bus error (test)');
+        }
+        if (bus.lasts !== undefined && performance.now() >= armedAt + bus.lasts) over = true;
+        registers.preset(CONTROL, over ? 0 : 1);
+        if (over) registers.preset(SOURCE, 0);
+      }
+      return registers.read(address);
+    },
+
+    async write(address, value) {
+      if (address === CONTROL && value & 2) over = true;
+      if (address === CONTROL && value & 1) {
+        over = false;
+        armings++;
+        polls = 0;
+        armedAt = performance.now();
+      }
+      return registers.write(address, value);
+    },
+
+    async readBlock(address, words) {
+      bus.blockReads.push({ address, words });
+      registers.traffic.wordsRead += words;
+      const taken = armings;
+      if (bus.blockMs > 0) await new Promise((resolve) => setTimeout(resolve, bus.blockMs));
+      const channel = address >= RINGS[1] ? 1 : 0;
+      const first = (address - RINGS[channel]) / 4;
+      if (first + words > SAMPLES) throw new Error('a block read beyond the ring');
+      return Uint32Array.from({ length: words }, (_, k) => bus.sample(channel, first + k, taken) & 0x3fff);
+    },
+
+    writeBlock: (address, values) => registers.writeBlock(address, values),
+    close: () => registers.close(),
+  };
+  registers.preset(POINTER_AT_TRIGGER, 0);
+  return bus;
+}

@@ -38,11 +38,15 @@ export function timedBus(name = 'timed'): TimedBus {
   let armings = 0;
   let polls = 0;
   let over = true;
+  let blockWords = 0;
 
   const bus: TimedBus = {
     name,
     registers,
-    traffic: registers.traffic,
+    get traffic() {
+      const { wordsRead, wordsWritten } = registers.traffic;
+      return { wordsRead: wordsRead + blockWords, wordsWritten };
+    },
     lasts: 0,
     blockMs: 0,
     failPolls: 0,
@@ -85,7 +89,7 @@ export function timedBus(name = 'timed'): TimedBus {
 
     async readBlock(address, words) {
       bus.blockReads.push({ address, words });
-      registers.traffic.wordsRead += words;
+      blockWords += words;
       const taken = armings;
       if (bus.blockMs > 0) await new Promise((resolve) => setTimeout(resolve, bus.blockMs));
       const channel = address >= RINGS[1] ? 1 : 0;

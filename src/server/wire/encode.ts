@@ -136,6 +136,11 @@ function intScalar(writer: Writer, value: number): void {
 function ndarray(writer: Writer, array: NdArray): void {
   const dtype = parseDtype(array.dtype);
   if (!dtype) throw new UnsendableError(`dtype ${array.dtype} cannot be sent`);
+  if (array.shape.length > defaultLimits.dimensions) {
+    throw new UnsendableError(
+      `an array of ${array.shape.length} dimensions; at most ${defaultLimits.dimensions} are allowed`,
+    );
+  }
   let nbytes = dtype.size;
   for (const length of array.shape) {
     if (!Number.isInteger(length) || length < 0)

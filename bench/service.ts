@@ -16,6 +16,16 @@ import { encodeV5 } from '../src/server/wire/encode.ts';
 import { fromPlain, str } from '../src/server/wire/values.ts';
 
 const quick = process.argv.includes('--quick');
+/** A short run beside other programs is noisy: its verdicts leave this much room. */
+const ROOM = quick ? 2 : 1;
+const verdicts = { passed: 0, failed: 0 };
+
+/** Prints a result and whether it reached its goal; only ratios and counts are judged. */
+function judge(text: string, value: number, limit: number, room = ROOM): void {
+  const good = value <= limit * room;
+  verdicts[good ? 'passed' : 'failed']++;
+  console.log(`${good ? 'ok  ' : 'MISS'} ${text} (goal ≤ ${limit})`);
+}
 const ROUNDS = quick ? 5 : 20;
 const BATCH = quick ? 20 : 50;
 
@@ -137,7 +147,7 @@ async function timesOf(count: number, call: () => Promise<unknown>): Promise<num
 /** Both sides in turn, round by round; prints the medians and the ratio of medians. */
 async function compare(
   what: string,
-  bound: string,
+  limit: number,
   ours: () => Promise<unknown>,
   theirs: () => Promise<unknown>,
 ): Promise<void> {
@@ -150,8 +160,8 @@ async function compare(
     b.push(...(await timesOf(BATCH, theirs)));
   }
   const ms = (value: number) => `${value.toFixed(3)} ms`;
-  const ratio = (median(a) / median(b)).toFixed(2);
-  console.log(`${what}: ${ms(median(a))} against ${ms(median(b))}, ratio ${ratio} (goal ${bound})`);
+  const ratio = median(a) / median(b);
+  judge(`${what}: ${ms(median(a))} against ${ms(median(b))}, ratio ${ratio.toFixed(2)}`, ratio, limit);
 }
 
 const message = (command: Record<string, unknown>): Uint8Array => encodeV5(fromPlain(command));
@@ -221,20 +231,20 @@ async function main(): Promise<void> {
   const acquisitionsBefore = number(status(port), 'counters', 'acquisitions');
   await compare(
     `grab of 2 x 16382 points, ${length} bytes, against a ready buffer`,
-    '≤ 3',
+    3,
     () => viewer.ask(GRAB, 2),
     () => bare.ask(GRAB, 1),
   );
   const acquisitions = number(status(port), 'counters', 'acquisitions') - acquisitionsBefore;
   const words = (number(status(port), 'bus', 'wordsRead') - wordsBefore) / acquisitions;
-  console.log(`bus words a trace: ${words.toFixed(1)} (goal ≤ ${2 * 16382 + 16})`);
+  judge(`bus words a trace of 2 x 16382 points: ${words.toFixed(1)}`, words, 2 * 16382 + 16, 1);
 
   const mover = await RawClient.open(port, 'ACTUATOR');
   const echo = await RawClient.open(await bareServer(200), 'ACTUATOR');
   const CHECK = message({ command: 'check_position' });
   await compare(
     'check_position against a bare echo',
-    '≤ 3',
+    3,
     () => mover.ask(CHECK, 2),
     () => echo.ask(CHECK, 1),
   );
@@ -243,10 +253,11 @@ async function main(): Promise<void> {
   const seconds = quick ? 2 : 5;
   const one = await rate(port, 1, seconds);
   const many = await rate(port, 32, seconds);
-  const share = ((100 * many.acquisitions) / one.acquisitions).toFixed(0);
-  console.log(
-    `32 viewers keep ${share} % of the acquisition rate of one: ${many.acquisitions.toFixed(1)} against ` +
-      `${one.acquisitions.toFixed(1)} a second; each viewer gets ${many.frames.toFixed(1)} frames a second (goal ≥ 90 %)`,
+  judge(
+    `acquisitions a second with one viewer, ${one.acquisitions.toFixed(1)}, against 32, ${many.acquisitions.toFixed(1)} ` +
+      `(each of the 32 gets ${many.frames.toFixed(1)} frames a second): ratio ${(one.acquisitions / many.acquisitions).toFixed(2)}`,
+    one.acquisitions / many.acquisitions,
+    1 / 0.9,
   );
 
   const python = process.env.PITAYAD_PYMODAQ_4;
@@ -274,3 +285,4 @@ try {
 } finally {
   for (const child of children) child.kill();
 }
+console.log(`${verdicts.passed} passed, ${verdicts.failed} failed`);

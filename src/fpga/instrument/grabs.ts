@@ -529,7 +529,7 @@ export function triggerText(values: ScopeValues): string {
   const { trigger_source: source, threshold } = values;
   const edge = source.startsWith('ch');
   const input = source.startsWith('ch1') ? values.input1 : values.input2;
-  return edge ? `trigger ${source} at ${Number(threshold.toPrecision(5))} V (${input})` : `trigger ${source}`;
+  return edge ? `trigger ${source} at ${Number(threshold.toFixed(4))} V (${input})` : `trigger ${source}`;
 }
 
 function sum(before: (Int16Array | Float64Array)[], read: readonly Int16Array[]): Float64Array[] {

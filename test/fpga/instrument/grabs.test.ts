@@ -319,7 +319,7 @@ test('progress is told of what lasts more than half a second', async () => {
   await eventually(() => told.length > 1, 'told', 3000);
   bus.finish();
   await triggered.result;
-  assert.match(told[0]?.text ?? '', /waiting for trigger ch1_positive_edge at 0\.\d+ V \(in1\)/);
+  assert.match(told[0]?.text ?? '', /waiting for trigger ch1_positive_edge at 0\.1 V \(in1\)/);
   assert.equal(told[0]?.fraction, undefined);
   assert.equal(told.at(-1)?.fraction, 1);
   forget();

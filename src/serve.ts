@@ -1,0 +1,138 @@
+/** `pitayad serve`: builds the parts, in the order in which they lean on each other, and takes them down in reverse. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { identify, isRedPitaya } from './board.ts';
+import type { BusChoice, Config } from './config.ts';
+import { announceByBonjour } from './discovery/bonjour.ts';
+import { boardService } from './discovery/discovery.ts';
+import { ConfigurationError, PitayadError } from './errors.ts';
+import type { RegisterBus } from './fpga/bus/bus.ts';
+import { openDevmem } from './fpga/bus/devmem.ts';
+import { openMonitor } from './fpga/bus/monitor.ts';
+import { openInstrument } from './fpga/instrument/open.ts';
+import { openLog } from './log.ts';
+import { serviceManager } from './service-manager.ts';
+
+/** Whatever has not ended by then, in ms, is cut off. */
+const STOP_WITHIN_MS = 1200;
+
+/** Where systemd keeps our state, or where it is without. */
+const STATE_FOLDER = process.env.STATE_DIRECTORY ?? '/var/lib/pitayad';
+
+/** How something that was started is ended. */
+type End = () => Promise<void> | void;
+
+/**
+ * Serves until SIGTERM or SIGINT, and gives the exit status.
+ * @throws ConfigurationError before anything is served: what the configuration asks for is not there.
+ */
+export async function serve(config: Config): Promise<number> {
+  const log = openLog({ level: config.log_level, format: config.log_format });
+  const ends: End[] = [];
+  const over = untilTold(log);
+  try {
+    const started = start(config, log, ends);
+    // A signal may come before all is there.
+    await Promise.race([started, over]);
+    const status = await over;
+    await Promise.race([started.catch(() => undefined), sleep(STOP_WITHIN_MS / 3, undefined, { ref: false })]);
+    return (await stop(ends, log)) ? status : 1;
+  } catch (error) {
+    const ofOurs = error instanceof PitayadError;
+    if (!(error instanceof ConfigurationError)) log.fatal(ofOurs ? {} : { err: error }, (error as Error).message);
+    await stop(ends, log);
+    if (error instanceof ConfigurationError) throw error;
+    return 1;
+  }
+}
+
+async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
+  const choice: BusChoice = config.bus ?? { kind: isRedPitaya() ? 'devmem' : 'simulator' };
+  const bus = await openBus(choice, log);
+  ends.push(() => bus.close());
+
+  const identity = await identify(bus);
+  const statePath = config.state ?? (choice.kind === 'devmem' ? join(STATE_FOLDER, 'state.json') : undefined);
+  const instrument = await openInstrument({
+    bus,
+    identity,
+    log,
+    onStop: config.outputs_on_stop,
+    ...(statePath ? { statePath } : {}),
+  });
+  ends.push(() => instrument.close());
+
+  const modules = instrument.modules.map(({ name }) => name);
+  const door = { address: '127.0.0.1', port: 0 };
+
+  if (config.discovery) {
+    const announcement = announceByBonjour(boardService(identity, modules, door), log);
+    ends.push(() => announcement.stop());
+  }
+
+  const manager = serviceManager(log);
+  ends.push(() => manager.stopping());
+  const simulated = choice.kind === 'simulator' ? { simulated: true } : {};
+  const { hostname: _host, ...board } = identity;
+  log.info({ pymodaq: { host: door.address, port: door.port }, bus: bus.name, ...simulated, ...board }, 'serving');
+  manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
+}
+
+async function openBus(choice: BusChoice, log: Logger): Promise<RegisterBus> {
+  if (choice.kind === 'devmem') return openDevmem();
+  if (choice.kind === 'simulator') throw new ConfigurationError('there is no simulator yet');
+  const { host, port } = choice;
+  return openMonitor({
+    host,
+    port,
+    onConnection: (connected, reason) => {
+      if (connected) log.info({ host, port }, 'the monitor_server is there again');
+      else log.warn({ host, port, reason }, 'the monitor_server is lost; connecting again');
+    },
+  });
+}
+
+/** Exit status, as soon as the daemon has to end: 0 by a signal, 1 by a fault. */
+function untilTold(log: Logger): Promise<number> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        log.info({ signal }, 'stopping');
+        resolve(0);
+      });
+    }
+    const fault = (error: unknown): void => {
+      log.fatal({ err: error }, 'a fault of pitayad itself; it ends');
+      resolve(1);
+    };
+    process.on('uncaughtException', fault);
+    process.on('unhandledRejection', fault);
+  });
+}
+
+/** Ends what was started, last first. false: something did not, or not in time. */
+async function stop(ends: End[], log: Logger): Promise<boolean> {
+  if (ends.length === 0) return true;
+  let clean = true;
+  const all = (async () => {
+    for (let end = ends.pop(); end; end = ends.pop()) {
+      try {
+        await end();
+      } catch (error) {
+        clean = false;
+        log.error({ err: error }, 'could not be ended properly');
+      }
+    }
+    return true;
+  })();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), STOP_WITHIN_MS);
+  });
+  const inTime = await Promise.race([all, late]);
+  clearTimeout(timer);
+  if (!inTime) log.error('the daemon did not end in time');
+  log.info('stopped');
+  return clean && inTime;
+}

@@ -122,9 +122,9 @@ export class Writer {
     this.#spliced += nbytes;
   }
 
-  /** The message, in a buffer of its own; the writer is empty again. */
-  finish(): Uint8Array {
-    const message = Buffer.allocUnsafe(this.length);
+  /** The message, in what `allocate` gives; the writer is empty again. */
+  finish(allocate: (size: number) => Uint8Array): Uint8Array {
+    const message = allocate(this.length);
     let from = 0;
     let to = 0;
     for (const { at, array, nbytes } of this.#splices) {

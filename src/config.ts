@@ -264,6 +264,7 @@ interface Entry {
 
 function entriesOf(text: string, path: string): Entry[] {
   const lines = new LineCounter();
+  if (isDeep(text)) throw new ConfigurationError(`${path} nests too deep: a setting is a value, or a list of values`);
   try {
     const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
     const [problem] = [...document.errors, ...document.warnings];
@@ -282,6 +283,11 @@ function entriesOf(text: string, path: string): Entry[] {
     // The parser's own limits (aliases, depth).
     throw new ConfigurationError(`${path} cannot be understood: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Whether the parser, which is recursive, might need more stack than there is. */
+function isDeep(text: string): boolean {
+  return (text.match(/[[{]/g)?.length ?? 0) > 500 || /^[ \t?:-]{500}/m.test(text);
 }
 
 function isNodeLike(value: unknown): value is { toJS(document: unknown): unknown } {

@@ -150,13 +150,13 @@ function linkCommand() {
 async function nativeIfPossible() {
   const reason = unsupported();
   if (reason) {
-    say(`devmem is left out: ${reason}`);
+    say(`devmem, which only a board needs, is left out: ${reason}`);
     return;
   }
   try {
     await buildNative();
   } catch (error) {
-    say(`devmem is left out: ${error.message}`);
+    say(`devmem, which only a board needs, is left out: ${error.message}`);
   }
 }
 

@@ -1,0 +1,194 @@
+"""The oscilloscope of a Red Pitaya as a 1D detector."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from pymodaq.control_modules.viewer_utility_classes import DAQ_Viewer_base, comon_parameters, main
+from pymodaq.utils.data import Axis, DataFromPlugins, DataToExport
+from qtpy import QtCore
+
+from pymodaq_plugins_pitayad.hardware.board import Board, GrabOutcome, PendingGrab, Trace
+from pymodaq_plugins_pitayad.hardware.errors import Lost, PitayadError
+from pymodaq_plugins_pitayad.hardware.wire import DataMessage
+from pymodaq_plugins_pitayad.parameters import board_parameters
+from pymodaq_plugins_pitayad.plugin import BoardPlugin
+from pymodaq_plugins_pitayad.utils import Config
+
+MODULE = "scope"
+
+RETRY = 500
+"""Milliseconds after which a continuous grab goes on when the board refused one trace."""
+
+WATCH = 100
+"""Milliseconds between looks whether PyMoDAQ still wants the trace that is being waited for."""
+
+config = Config()
+
+
+def to_pymodaq(message: DataMessage) -> DataFromPlugins:
+    """The board's data as PyMoDAQ's, with all attributes that it sent."""
+    # What the class has already, as a method for instance, must not be covered.
+    extra = {name: value for name, value in message.attributes.items() if not hasattr(DataFromPlugins, name)}
+    data = DataFromPlugins(
+        message.name,
+        data=[aligned(array) for array in message.arrays],
+        dim=message.dim,
+        units=message.units,
+        labels=message.labels,
+        axes=[
+            Axis(axis.label, axis.units, data=aligned(axis.values), index=axis.index, spread_order=axis.spread_order)
+            for axis in message.axes
+        ],
+        origin=message.origin,
+        **extra,
+    )
+    data.timestamp = message.timestamp
+    return data
+
+
+def aligned(array: np.ndarray) -> np.ndarray:
+    """Numbers where the processor likes them: in a message they lie anywhere."""
+    return array if array.flags.aligned else array.copy()
+
+
+class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
+    """Two channels of up to 16384 samples; all settings of the board's scope under *Board settings*.
+
+    A trace is asked for and, when it comes, emitted: nothing waits in between, so that a grab can be stopped at any
+    time. A snap is always a new acquisition. A continuous grab takes those that others started too.
+    """
+
+    params = [
+        *comon_parameters,
+        *board_parameters(config("board", "address"), config("board", "owner")),
+        {
+            "title": "Time-out (s):",
+            "name": "timeout",
+            "type": "float",
+            "value": config("scope", "timeout"),
+            "limits": [0.0, 86400.0],
+            "tip": "Until the board gives up waiting for a trigger; 0: the trace's duration and 5 s.",
+        },
+    ]
+
+    def ini_attributes(self) -> None:
+        """PyMoDAQ calls this from the constructor."""
+        self.controller: Board = None  # type: ignore[assignment]
+        self._ticket = 0
+        self._wanted = False
+        self._live = False
+        self._grab: PendingGrab | None = None
+        self._watch: QtCore.QTimer | None = None
+
+    def ini_detector(self, controller: Board | None = None) -> tuple[str, bool]:
+        """Connects and shows the board's settings; writes nothing to it."""
+        try:
+            info = self._open(controller, MODULE)
+        except PitayadError as error:
+            self._say(str(error))
+            return str(error), False
+        self._watch = QtCore.QTimer()
+        self._watch.setInterval(WATCH)
+        self._watch.timeout.connect(self._look_whether_wanted)
+        self._say(info)
+        return info, True
+
+    def commit_settings(self, param: Any) -> None:
+        """Settings of the board are handled when they come in; the others count when they are used."""
+
+    def grab_data(self, Naverage: int = 1, **kwargs: Any) -> None:
+        """Asks for a trace and returns; the trace is emitted when it is there."""
+        self._live = bool(kwargs.get("live", False))
+        self._wanted = True
+        if self._watch is not None:
+            self._watch.start()
+        self._start()
+
+    def stop(self) -> str:
+        """Nothing is wanted any more, and the board is told so; returns at once."""
+        self._wanted = False
+        if self._watch is not None:
+            self._watch.stop()
+        self._withdraw()
+        return ""
+
+    def close(self) -> None:
+        """Ends the connection, if it is this plug-in's own."""
+        self.stop()
+        self._close()
+
+    # ------------------------------------------------------------------------------------------- grabbing
+
+    def _start(self) -> None:
+        self._withdraw()
+        messenger = self._messenger
+        if not self._wanted or messenger is None:
+            return
+        ticket = self._ticket
+        timeout = float(self.settings["timeout"])
+        try:
+            self._grab = self.module.start_grab(
+                lambda outcome: messenger.tell((ticket, outcome)),
+                timeout=timeout if timeout > 0 and math.isfinite(timeout) else None,
+                fresh=not self._live,
+            )
+        except PitayadError as error:
+            self._settle(error)
+
+    def _withdraw(self) -> None:
+        """What is under way is not wanted any more."""
+        self._ticket += 1
+        grab, self._grab = self._grab, None
+        if grab is not None:
+            try:
+                grab.stop()
+            except PitayadError as error:
+                self._say(str(error))
+
+    def _happened(self, event: object) -> None:
+        if not isinstance(event, tuple):
+            super()._happened(event)
+        elif event[0] == self._ticket and self._wanted:
+            self._settle(event[1])
+
+    def _settle(self, outcome: GrabOutcome) -> None:
+        """A trace goes to PyMoDAQ. A lost board is waited for. A refusal is shown, and a continuous grab goes on."""
+        self._grab = None
+        if isinstance(outcome, Trace):
+            if self._watch is not None:
+                self._watch.stop()
+            message = outcome.message
+            data = DataToExport(message.name, data=[to_pymodaq(entry) for entry in message.data])
+            data.timestamp = message.timestamp
+            self.dte_signal.emit(data)
+        elif isinstance(outcome, Lost):
+            # If it came back before this was heard, nothing else would start the grab again.
+            if self.controller.connected:
+                QtCore.QTimer.singleShot(RETRY, self._retry)
+        else:
+            self._say(str(outcome))
+            if self._live:
+                QtCore.QTimer.singleShot(RETRY, self._retry)
+            else:
+                # PyMoDAQ goes round and round until it has its data or is stopped.
+                self._wanted = False
+                self._post("stop", None)
+
+    def _retry(self) -> None:
+        if self._wanted and self._grab is None:
+            self._start()
+
+    def _came_back(self) -> None:
+        self._retry()
+
+    def _look_whether_wanted(self) -> None:
+        """PyMoDAQ 4.4 ends a continuous grab without a word to the plug-in."""
+        if not getattr(self.parent, "grab_state", True):
+            self.stop()
+
+
+if __name__ == "__main__":
+    main(__file__)

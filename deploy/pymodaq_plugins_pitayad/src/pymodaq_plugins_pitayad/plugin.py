@@ -1,0 +1,211 @@
+"""What the plug-ins of a board share: its connection, its settings in the tree, its messages in the status line."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from qtpy import QtCore
+
+from .hardware.board import Board, Event, Module
+from .hardware.errors import PitayadError
+from .hardware.settings import Setting, same
+from .parameters import CHOICE, SETTINGS, declaration
+from .utils import ThreadCommand
+
+logger = logging.getLogger(__name__)
+
+
+class Messenger(QtCore.QObject):
+    """Carries what a board's reading thread has to say into the thread of the plug-in that made it."""
+
+    happened = QtCore.Signal(object)
+
+    def tell(self, what: object) -> None:
+        """To be called on any thread; harmless when the plug-in is gone."""
+        try:
+            self.happened.emit(what)
+        except RuntimeError:
+            logger.debug("nobody is left to hear of %r", what)
+
+
+class BoardPlugin:
+    """To be inherited beside PyMoDAQ's base class for detectors or actuators.
+
+    The board's values win: on initialising and on reconnecting the tree is built from them, and nothing is written,
+    unless the user asked for ``Apply preset to board``.
+    """
+
+    controller: Board
+    settings: Any
+    parent: Any
+    is_master: bool
+
+    _messenger: Messenger | None = None
+    _module_name = ""
+    _forget: Any = None
+
+    # ------------------------------------------------------------------------------------------- opening, closing
+
+    def _open(self, controller: Board | None, module: str) -> str:
+        """Connects, or shares the master's board; shows its settings. Gives a line about it. Raises PitayadError."""
+        self._close()
+        initialise = getattr(self, "ini_controller_init", None) or getattr(
+            self, "ini_detector_init", getattr(self, "ini_stage_init", None)
+        )
+        board = None
+        if self.is_master:
+            chosen = self.settings.child(CHOICE)
+            board = Board(chosen["address"], owner=chosen["owner"], mode=chosen["mode"])
+        try:
+            initialise(slave_controller=controller, new_controller=board)
+            self._messenger = Messenger()
+            self._messenger.happened.connect(self._happened)
+            self._forget = self.controller.listen(self._messenger.tell)
+            stored = {leaf.name(): leaf.value() for leaf in leaves(self.settings.child(SETTINGS))}
+            self._use_module(module)
+            if self.settings[CHOICE, "apply_preset"]:
+                self._apply(stored)
+        except Exception:
+            self._close()
+            if board is not None:
+                board.close()
+            raise
+        return f"connected to {self.controller}"
+
+    def _close(self) -> None:
+        """Lets go of the board; the master's connection ends."""
+        if self._forget is not None:
+            self._forget()
+            self._forget = None
+        if self._messenger is not None:
+            self._messenger.happened.disconnect(self._happened)
+            self._messenger = None
+            if self.is_master and self.controller is not None:
+                self.controller.close()
+
+    def _use_module(self, module: str) -> None:
+        """Attaches to a module of the board and shows its settings."""
+        if module not in self.controller.modules:
+            raise PitayadError(f"{self.controller} has no {module}, only {', '.join(self.controller.modules)}")
+        self.controller.attach(module, self.settings[CHOICE, "mode"])
+        self._module_name = module
+        self._build()
+
+    @property
+    def module(self) -> Module:
+        """The module of the board that this plug-in drives."""
+        return self.controller.modules[self._module_name]
+
+    # ------------------------------------------------------------------------------------------- board to tree
+
+    def _build(self) -> None:
+        """The board's settings in place of those in the tree, here and in the window."""
+        root = self.module.settings()
+        described = {parameter["name"]: parameter for parameter in self.module.description["parameters"]}
+        tree = [declaration(setting, described) for setting in root.children]
+        blocked = self.settings.blockSignals(True)
+        try:
+            self.settings.child(SETTINGS).setOpts(tree=tree)
+        finally:
+            self.settings.blockSignals(blocked)
+        self._post("update_settings", [[SETTINGS], {"tree": tree}, "options"])
+
+    def _show(self, name: str, value: Any) -> None:
+        """A value as the board has it, here and in the window."""
+        for leaf in leaves(self.settings.child(SETTINGS)):
+            if leaf.name() == name:
+                blocked = self.settings.blockSignals(True)
+                try:
+                    leaf.setValue(value)
+                finally:
+                    self.settings.blockSignals(blocked)
+                self._post("update_settings", [self.settings.childPath(leaf), value, "value"])
+
+    # ------------------------------------------------------------------------------------------- tree to board
+
+    def update_settings(self, change: dict[str, Any]) -> None:
+        """The user, or a program, changed something in the window. PyMoDAQ calls this."""
+        path = list(change["path"])[1:]
+        if path[:1] != [SETTINGS]:
+            super().update_settings(change)  # type: ignore[misc]
+            self._own_setting_changed(path, change)
+        elif change["change"] == "value" and len(path) > 1 and self._messenger is not None:
+            self._write({path[-1]: change["param"].value()})
+
+    def _own_setting_changed(self, path: list[str], change: dict[str, Any]) -> None:
+        """For plug-ins that have settings of their own."""
+
+    def _write(self, values: dict[str, Any]) -> None:
+        """Sets values on the board, and shows what it took; a refusal goes to the status line, the old value back."""
+        try:
+            taken = self.module.set(**values)
+        except PitayadError as error:
+            self._say(str(error))
+            try:
+                taken = self.module.get(*values)
+            except PitayadError:
+                shown = {leaf.name(): leaf.value() for leaf in leaves(self.settings.child(SETTINGS))}
+                taken = {name: shown[name] for name in values if name in shown}
+        for name, value in taken.items():
+            self._show(name, value)
+
+    def _apply(self, stored: dict[str, Any]) -> None:
+        """Writes the stored values that differ from the board's."""
+        differing = {
+            leaf.name(): stored[leaf.name()]
+            for leaf in leaves(self.settings.child(SETTINGS))
+            if leaf.name() in stored and not leaf.opts["readonly"] and not same(stored[leaf.name()], leaf.value())
+        }
+        if not differing:
+            self._say("the preset is what the board has already")
+            return
+        self._write(differing)
+        self._build()
+        self._say(f"preset applied to the board: {', '.join(differing)}")
+
+    # ------------------------------------------------------------------------------------------- events
+
+    def _happened(self, event: object) -> None:
+        """In the plug-in's own thread."""
+        if self._messenger is None or not isinstance(event, Event):
+            return
+        if event.kind == "changed" and event.setting is not None:
+            if event.module in ("", self._module_name):
+                self._show(event.parameter, event.setting.value)
+        elif event.kind == "progress":
+            if event.module in ("", self._module_name):
+                self._post("Update_Status", [event.text, ""])
+        elif event.kind == "lost":
+            self._say(f"{event.text}; trying to reconnect")
+        elif event.kind == "back":
+            self._say(f"{event.text}; nothing was written")
+            try:
+                self._build()
+            except PitayadError as error:
+                self._say(str(error))
+                return
+            self._came_back()
+
+    def _came_back(self) -> None:
+        """For plug-ins that were waiting for the board."""
+
+    def _say(self, text: str) -> None:
+        """A line for the status bar and the log."""
+        self._post("Update_Status", [text, "log"])
+
+    def _post(self, command: str, attribute: Any) -> None:
+        """As emit_status, which lets other events happen before it returns: not wanted in the middle of things."""
+        if self.parent is not None:
+            self.parent.status_sig.emit(ThreadCommand(command, attribute))
+
+
+def leaves(group: Any) -> list[Any]:
+    """The parameters below a group, groups excepted."""
+    found: list[Any] = []
+    for child in group.children():
+        found += leaves(child) if child.hasChildren() or child.type().startswith("group") else [child]
+    return found
+
+
+__all__ = ["BoardPlugin", "Setting"]

@@ -1,0 +1,259 @@
+/**
+ * The board's announcements, seen by python-zeroconf (which PyMoDAQ's plug-ins use) from another computer of a network
+ * of the test's own. PITAYAD_PYTHON names a Python that has zeroconf; default: python3.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import { type Computer, isRunning, type Lan, lanIsMissing, openLan } from './lan.ts';
+
+const python = process.env.PITAYAD_PYTHON ?? 'python3';
+const missing =
+  lanIsMissing() ??
+  (spawnSync(python, ['-c', 'import zeroconf']).status === 0 ? undefined : `the package zeroconf of ${python} (pip)`);
+
+interface Event {
+  readonly event: 'browsing' | 'added' | 'updated' | 'removed';
+  readonly name?: string;
+  readonly server?: string;
+  readonly port?: number;
+  readonly addresses?: readonly string[];
+  readonly txt?: Readonly<Record<string, string>>;
+}
+
+interface Browser {
+  readonly events: Event[];
+  /** The next event for which `wanted` holds, or one that has come already. Fails after `seconds`. */
+  until(wanted: (event: Event) => boolean, seconds?: number): Promise<Event>;
+}
+
+interface Board {
+  readonly process: ChildProcess;
+  /** Lines of its log. */
+  readonly log: Readonly<Record<string, unknown>>[];
+  logged(message: string, seconds?: number): Promise<Readonly<Record<string, unknown>>>;
+}
+
+const test = suite<{ lan: Lan }>('mDNS on a network');
+
+test.before.each(async (context) => {
+  context.lan = await openLan();
+});
+
+test.after.each(({ lan }) => lan.close());
+
+function path(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/** What a program tells in JSON, line by line, and a way to wait for one of the lines. */
+function lines<T>(
+  program: ChildProcess,
+  what: string,
+): { list: T[]; until: (wanted: (line: T) => boolean, seconds?: number) => Promise<T> } {
+  const list: T[] = [];
+  let heard = (): void => undefined;
+  let errors = '';
+  assert.ok(program.stdout && program.stderr);
+  createInterface(program.stdout).on('line', (line) => {
+    list.push(JSON.parse(line) as T);
+    heard();
+  });
+  program.stderr.on('data', (data) => {
+    errors += data;
+  });
+  return {
+    list,
+    until: (wanted, seconds = 6) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const found = list.find(wanted);
+          if (found === undefined) return;
+          clearTimeout(timer);
+          resolve(found);
+        };
+        const timer = setTimeout(
+          () => reject(new Error(`${what} did not tell it within ${seconds} s: ${JSON.stringify(list)} ${errors}`)),
+          seconds * 1000,
+        );
+        heard = look;
+        look();
+      }),
+  };
+}
+
+async function browse(lan: Lan, on: Computer = 'pc'): Promise<Browser> {
+  const { list, until } = lines<Event>(lan.start(on, python, path('browse.py')), 'the browser');
+  await until(({ event }) => event === 'browsing');
+  return { events: list, until };
+}
+
+function announce(lan: Lan, on: Computer, ...args: string[]): Board {
+  const process = lan.start(on, 'node', '--import', 'tsx', path('announce.ts'), ...args);
+  const { list, until } = lines<Record<string, unknown>>(process, 'the board');
+  return { process, log: list, logged: (message, seconds) => until(({ msg }) => msg === message, seconds) };
+}
+
+async function ended(program: ChildProcess): Promise<number | null> {
+  if (isRunning(program)) await once(program, 'exit');
+  return program.exitCode;
+}
+
+test('a browser sees the board with all it says, and that it leaves', async ({ lan }) => {
+  const browser = await browse(lan);
+  const board = announce(lan, 'board', 'rp', '6341');
+  assert.deepEqual(await browser.until(({ event }) => event === 'added'), {
+    event: 'added',
+    name: 'pitayad on rp',
+    server: 'rp.local.',
+    port: 6341,
+    addresses: ['10.77.0.2'],
+    txt: {
+      txtvers: '1',
+      model: 'STEMlab 125-14',
+      serial: '0123',
+      version: '1.2.3',
+      forms: 'v4,v5',
+      modules: 'scope,asg0,asg1',
+      bitstream: '4894f44b',
+    },
+  });
+  const told = performance.now();
+  board.process.kill('SIGTERM');
+  await browser.until(({ event }) => event === 'removed', 3);
+  assert.equal(await ended(board.process), 0);
+  assert.ok(performance.now() - told < 3000);
+});
+
+test('a browser that comes later sees it at once', async ({ lan }) => {
+  const board = announce(lan, 'board', 'rp', '6341');
+  await board.logged('announced');
+  const browser = await browse(lan);
+  const { addresses } = await browser.until(({ event }) => event === 'added', 4);
+  assert.deepEqual(addresses, ['10.77.0.2']);
+});
+
+test('another address is announced in place of the old one, without a goodbye', async ({ lan }) => {
+  const browser = await browse(lan);
+  announce(lan, 'board', 'rp', '6341');
+  await browser.until(({ event }) => event === 'added');
+  lan.run('board', 'ip', 'address', 'del', '10.77.0.2/24', 'dev', 'board');
+  lan.run('board', 'ip', 'address', 'add', '10.77.0.9/24', 'dev', 'board');
+  const { addresses, port } = await browser.until(
+    ({ event, addresses = [] }) => event === 'updated' && addresses.includes('10.77.0.9'),
+    10,
+  );
+  assert.equal(port, 6341);
+  // What was known of the old address is dropped a second after the new one came.
+  if (addresses?.length !== 1) {
+    const later = await browse(lan);
+    assert.deepEqual((await later.until(({ event }) => event === 'added')).addresses, ['10.77.0.9']);
+  }
+  assert.equal(browser.events.filter(({ event }) => event === 'removed').length, 0);
+});
+
+test('IPv4 and global IPv6, where both are listened on; of one address, that alone', async ({ lan }) => {
+  lan.run('board', 'ip', 'address', 'add', '2001:db8::2/64', 'dev', 'board', 'nodad');
+  lan.run('board', 'ip', 'address', 'add', '10.88.0.2/24', 'dev', 'board');
+  const browser = await browse(lan);
+  announce(lan, 'board', 'both', '6341', '::');
+  const both = await browser.until(({ name, event }) => event === 'added' && name === 'pitayad on both');
+  assert.deepEqual(both.addresses, ['10.77.0.2', '10.88.0.2', '2001:db8::2']);
+  announce(lan, 'board', 'one', '6342', '10.88.0.2');
+  const one = await browser.until(({ name, event }) => event === 'added' && name === 'pitayad on one');
+  assert.deepEqual(one.addresses, ['10.88.0.2']);
+});
+
+test('what listens on loopback is not announced', async ({ lan }) => {
+  const [near, far] = await Promise.all([browse(lan, 'board'), browse(lan, 'pc')]);
+  const board = announce(lan, 'board', 'rp', '6341', '127.0.0.1');
+  await board.logged('not announced: there is no network to do so on');
+  await sleep(3000);
+  assert.deepEqual(
+    [...near.events, ...far.events].filter(({ event }) => event !== 'browsing'),
+    [],
+  );
+});
+
+test('two boards of one name: the second takes another, for its host too', async ({ lan }) => {
+  const browser = await browse(lan);
+  const first = announce(lan, 'board', 'rp', '6341');
+  await first.logged('announced');
+  announce(lan, 'pc', 'rp', '6341');
+  const second = await browser.until(({ event, name }) => event === 'added' && name === 'pitayad on rp (2)', 15);
+  assert.deepEqual([second.server, second.addresses], ['rp-2.local.', ['10.77.0.1']]);
+  const [{ server, addresses } = {}] = browser.events.filter(({ name }) => name === 'pitayad on rp');
+  assert.deepEqual([server, addresses], ['rp.local.', ['10.77.0.2']]);
+  assert.equal(first.log.filter(({ msg }) => msg === 'another board has this name on the network').length, 0);
+});
+
+test('two daemons on one machine have one host name and two names', async ({ lan }) => {
+  const browser = await browse(lan);
+  const first = announce(lan, 'board', 'rp', '6341');
+  await first.logged('announced');
+  announce(lan, 'board', 'rp', '6342');
+  const second = await browser.until(({ event, name }) => event === 'added' && name === 'pitayad on rp (2)', 10);
+  assert.deepEqual([second.server, second.port, second.addresses], ['rp.local.', 6342, ['10.77.0.2']]);
+});
+
+test('killed without a word and back on another port: known by its new place', async ({ lan }) => {
+  const browser = await browse(lan);
+  const first = announce(lan, 'board', 'rp', '6341');
+  await browser.until(({ event }) => event === 'added');
+  first.process.kill('SIGKILL');
+  await ended(first.process);
+  announce(lan, 'board', 'rp', '7000');
+  await browser.until(({ event, port }) => event === 'updated' && port === 7000, 8);
+});
+
+test('the network goes and comes: announced again', async ({ lan }) => {
+  const browser = await browse(lan);
+  const board = announce(lan, 'board', 'rp', '6341');
+  await browser.until(({ event }) => event === 'added');
+  lan.run('board', 'ip', 'link', 'set', 'board', 'down');
+  lan.run('board', 'ip', 'address', 'flush', 'dev', 'board');
+  await sleep(3000);
+  lan.run('board', 'ip', 'address', 'add', '10.77.0.3/24', 'dev', 'board');
+  lan.run('board', 'ip', 'link', 'set', 'board', 'up');
+  const { addresses = [] } = await browser.until(
+    ({ event, addresses = [] }) => event === 'updated' && addresses.includes('10.77.0.3'),
+    12,
+  );
+  assert.ok(addresses.includes('10.77.0.3'));
+  assert.ok(isRunning(board.process));
+});
+
+test('started before there is any network: announced when it comes', async ({ lan }) => {
+  lan.run('board', 'ip', 'address', 'del', '10.77.0.2/24', 'dev', 'board');
+  lan.run('board', 'ip', 'link', 'set', 'lo', 'down');
+  const browser = await browse(lan);
+  const board = announce(lan, 'board', 'rp', '6341');
+  await board.logged('not announced: there is no network to do so on');
+  lan.run('board', 'ip', 'address', 'add', '10.77.0.2/24', 'dev', 'board');
+  const { addresses } = await browser.until(({ event }) => event === 'added', 10);
+  assert.deepEqual(addresses, ['10.77.0.2']);
+});
+
+test('noise on the port of mDNS disturbs nobody', async ({ lan }) => {
+  const board = announce(lan, 'board', 'rp', '6341');
+  await board.logged('announced');
+  const noise = lan.start('pc', 'node', '--import', 'tsx', path('noise.ts'), '10.77.0.1');
+  assert.equal(await ended(noise), 0);
+  const browser = await browse(lan);
+  await browser.until(({ event }) => event === 'added', 5);
+  assert.ok(isRunning(board.process));
+  board.process.kill('SIGTERM');
+  assert.equal(await ended(board.process), 0);
+});
+
+if (missing === undefined) test.run();
+else {
+  const skipped = suite('mDNS on a network');
+  skipped.skip('needs a network of its own', () => undefined);
+  skipped.run();
+  process.stdout.write(`skipped: mDNS on a network: ${missing}\n`);
+}

@@ -59,8 +59,9 @@ const commands = {
   },
   async bench(args) {
     await bundle();
-    const { benchmarks } = await import('./build/stages.mjs');
-    for (const path of benchmarks()) await script(path, args);
+    const { benchmarkEnvironment, benchmarks } = await import('./build/stages.mjs');
+    const env = await benchmarkEnvironment().catch((error) => say(`without PyMoDAQ to compare with: ${error.message}`));
+    for (const path of benchmarks()) await script(path, args, env);
   },
   async soak(args) {
     await bundle();
@@ -160,10 +161,11 @@ async function nativeIfPossible() {
   }
 }
 
-function script(path, args) {
+function script(path, args, env = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--import', 'tsx', join(root, path), ...args], {
       cwd: root,
+      env: { ...process.env, ...env },
       stdio: 'inherit',
     });
     child.on('error', reject);

@@ -5,8 +5,9 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { buildNative, nodeArmv7, unsupported } from './native.mjs';
+import { pymodaq, pymodaqVersions, testPython } from './python.mjs';
 import { cached, dist, endChildrenOnSignals, hashOf, Missing, need, root, run, say, tail } from './tools.mjs';
 
 const logs = join(dist, 'test');
@@ -17,15 +18,13 @@ const shared = process.env.PITAYAD_SHARED ?? join(root, '../shared');
 /** That ../shared is absent: the one reason for which CI may skip. */
 class NotShared extends Error {}
 
-const OFFSCREEN = { QT_QPA_PLATFORM: 'offscreen', PYTHONDONTWRITEBYTECODE: '1' };
-
 /** Stages in the order in which they start: what takes longest first. `alone`: nothing runs beside it. */
 function stages() {
   return [
-    ...interopVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
+    ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
     { name: 'cosim', run: cosim },
-    { name: 'unit', run: () => uvu('^(?!interop/|cosim/|device/)(?!.*bus/devmem).*\\.test\\.ts$') },
+    { name: 'unit', run: unit },
     { name: 'native', run: native },
     { name: 'check', run: check },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
@@ -130,20 +129,32 @@ async function uvu(pattern, env = {}, timeout = 600) {
   return run(process.execPath, runner, { env: settings, timeout, allowFailure: true });
 }
 
-async function script(path, args) {
+async function script(path, args, env = {}) {
   if (!existsSync(join(root, path))) throw new Error(`${path} is not there`);
-  return run(process.execPath, ['--import', 'tsx', join(root, path), ...args], { timeout: 900, allowFailure: true });
+  return run(process.execPath, ['--import', 'tsx', join(root, path), ...args], {
+    env,
+    timeout: 900,
+    allowFailure: true,
+  });
 }
 
 /** Every benchmark in turn, short: only its ratios can fail. */
 async function bench() {
   const results = [];
-  for (const path of benchmarks()) results.push(await script(path, ['--quick']));
+  const env = await benchmarkEnvironment();
+  for (const path of benchmarks()) results.push(await script(path, ['--quick'], env));
   const counts = results.map(({ output, code }) => ({ code, ...countsIn(output) }));
   const sum = (count) => counts.reduce((total, each) => total + count(each), 0);
   const failed = sum((each) => Math.max(each.failed, each.code !== 0 || each.passed === 0 ? 1 : 0));
   const total = `${sum(({ passed }) => passed)} passed, ${failed} failed`;
   return { output: [...results.map(({ output }) => output), total].join('\n'), code: 0 };
+}
+
+/** The real PyMoDAQ, for what is compared with it: the last version of each serialiser. */
+export async function benchmarkEnvironment() {
+  const last = (major) => pymodaqVersions().findLast((version) => version.startsWith(major));
+  const [v4, v5] = await Promise.all([pymodaq(last('4')), pymodaq(last('5'))]);
+  return { ...v4.env, PITAYAD_PYMODAQ_4: v4.program, PITAYAD_PYMODAQ_5: v5.program };
 }
 
 export function benchmarks() {
@@ -157,12 +168,12 @@ export function benchmarks() {
 
 /** Types, format and lint, of TypeScript and of Python: each counts as one test. */
 async function check() {
-  const ruff = join(await pythonEnvironment('check', 'test/requirements-check.txt'), 'bin/ruff');
-  const python = ['deploy', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)));
+  const ruff = join(dirname(await testPython()), 'ruff');
+  const folders = ['deploy', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)));
   const programs = [
     ['tsc', join(root, 'node_modules/.bin/tsc'), ['--noEmit']],
     ['biome', join(root, 'node_modules/.bin/biome'), ['check', '--colors=off', '.']],
-    ['ruff', ruff, ['check', '--no-cache', ...python]],
+    ['ruff', ruff, ['check', '--no-cache', ...folders]],
   ];
   const results = await Promise.all(
     programs.map(async ([name, program, args]) => ({ name, ...(await run(program, args, { allowFailure: true })) })),
@@ -173,6 +184,12 @@ async function check() {
     output: `${output}\n${results.length - failed.length} passed, ${failed.length} failed`,
     code: failed.length,
   };
+}
+
+/** All that needs neither native code nor an emulator. */
+async function unit() {
+  const env = { PITAYAD_PYTHON: await testPython() };
+  return uvu('^(?!interop/|cosim/|device/)(?!.*bus/devmem).*\\.test\\.ts$', env);
 }
 
 async function native() {
@@ -205,37 +222,11 @@ async function device() {
   return uvu('^device/.*\\.test\\.ts$', { PITAYAD_NODE_ARMV7: node }, 900);
 }
 
-function interopVersions() {
-  const folder = join(root, 'test/interop');
-  const files = existsSync(folder) ? readdirSync(folder) : [];
-  const versions = files.flatMap((name) => /^requirements-(\d.*)\.txt$/.exec(name)?.[1] ?? []);
-  return versions.length > 0 ? versions : ['none'];
-}
-
 /** The real PyMoDAQ of one version, with our plug-ins, against the bundle. */
 async function interop(version) {
   if (!existsSync(join(root, 'test/interop/run.py'))) throw new Error('test/interop/run.py is not there');
-  const environment = await pythonEnvironment(`pymodaq-${version}`, `test/interop/requirements-${version}.txt`);
-  const python = join(environment, 'bin/python');
-  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', join(dist, 'pitayad.cjs')];
-  return run(python, args, { env: OFFSCREEN, timeout: 1200, allowFailure: true });
-}
-
-/** A Python virtual environment with what a requirements file asks for. */
-async function pythonEnvironment(name, requirements) {
-  const file = join(root, requirements);
-  if (!existsSync(file)) throw new Error(`${requirements} is not there`);
-  need({ python3: 'python3' });
-  const { output } = await run('python3', [
-    '-c',
-    'import sys; print(sys.version, sys.prefix, sys.version_info >= (3, 10))',
-  ]);
-  if (output.includes('False')) throw new Missing(`Python 3.10 or newer is missing, this is ${output.split(' ')[0]}`);
-  return cached(`venv-${name}`, hashOf(readFileSync(file), output), async (folder) => {
-    const made = await run('python3', ['-m', 'venv', folder], { allowFailure: true });
-    if (made.code !== 0)
-      throw new Missing(`python3 makes no virtual environments; to install: apt-get install python3-venv`);
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', file];
-    await run(join(folder, 'bin/python'), pip, { timeout: 1200 });
-  });
+  const { program, env } = await pymodaq(version);
+  const daemon = join(dist, 'pitayad.cjs');
+  const args = ['test/interop/run.py', '--version', version, '--python', program, '--daemon', daemon];
+  return run(program, args, { env, timeout: 1200, allowFailure: true });
 }

@@ -4,17 +4,8 @@
  * pointer, and one a sample. Sources: PyRPL red_pitaya_scope.v, hardware_modules/scope.py, acquisition_module.py.
  */
 import { CLOCK_HZ } from '../bus/bus.ts';
-import type { Field, Memory } from '../fields.ts';
-import {
-  arm,
-  armRolling,
-  BUSY_BITS,
-  SAMPLES,
-  type ScopeValues,
-  scope,
-  scopeMemories,
-  scopeRegisters,
-} from '../modules/scope.ts';
+import { extract, type Field, type Memory } from '../fields.ts';
+import { arm, armRolling, SAMPLES, type ScopeValues, scope, scopeMemories, scopeRegisters } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
 import { countsOf, oldestIndex, type Part, ringRuns, staleElements } from './trace.ts';
 
@@ -78,11 +69,19 @@ export async function start(registers: RegisterFile, values: ScopeValues): Promi
 }
 
 /**
- * Waits until an acquisition is over: sleeps as long as it must last, then polls.
- * @returns false if it was interrupted; the hardware may then still be armed.
+ * How an acquisition ended. `retriggered`: a trigger came in the very clock after the last sample. The FPGA then
+ * believes to be counting down for ever, though it writes no more, and has overwritten the pointer at the trigger
+ * (red_pitaya_scope.v: adc_dly_do and adc_wp_trig are set while the source is being cleared). A signal whose period
+ * fits does that in every trace. The data are good, and their place follows from the last sample.
+ */
+export type Ending = 'interrupted' | 'done' | 'retriggered';
+
+/**
+ * Waits until an acquisition is over: sleeps as long as it must last, then polls. When `interrupted`, the hardware may
+ * still be armed.
  * @throws BusError
  */
-export async function finished(registers: RegisterFile, armed: Armed, watch: Watch): Promise<boolean> {
+export async function finished(registers: RegisterFile, armed: Armed, watch: Watch): Promise<Ending> {
   const { values, delay, at } = armed;
   const sampleMs = values.decimation * CLOCK_MS;
   const earliestTrigger = at + Math.max(0, SAMPLES - delay) * sampleMs;
@@ -94,11 +93,12 @@ export async function finished(registers: RegisterFile, armed: Armed, watch: Wat
   else watch.entered('triggered', end);
   for (;;) {
     await watch.until(next);
-    if (watch.interrupted()) return false;
+    if (watch.interrupted()) return 'interrupted';
     const status = await registers.readWord(scopeRegisters.writing);
-    if ((status & BUSY_BITS) === 0) return true;
+    const countingDown = extract(status, scopeRegisters.countingDown) === 1;
+    if (extract(status, scopeRegisters.writing) === 0) return countingDown ? 'retriggered' : 'done';
     const now = performance.now();
-    if (end === undefined && status & (1 << scopeRegisters.countingDown.shift)) {
+    if (end === undefined && countingDown) {
       const sinceTrigger = (await clocksSinceTrigger(registers)) * CLOCK_MS;
       end = now + delay * sampleMs - sinceTrigger;
       watch.entered('triggered', end);
@@ -140,9 +140,14 @@ export async function readTrace(
   { values, delay }: Pick<Armed, 'values' | 'delay'>,
   channels: readonly ChannelName[],
   part: Part,
+  ending: Exclude<Ending, 'interrupted'> = 'done',
 ): Promise<Int16Array[]> {
-  const pointer = await registers.readWord(scopeRegisters.writePointerAtTrigger);
-  const first = oldestIndex(pointer, delay) + staleElements(values.decimation) + part.start;
+  const stale = staleElements(values.decimation);
+  const oldest =
+    ending === 'done'
+      ? oldestIndex(await registers.readWord(scopeRegisters.writePointerAtTrigger), delay) + stale
+      : (await registers.readWord(scopeRegisters.writePointer)) + 1;
+  const first = oldest + part.start;
   return Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points)));
 }
 

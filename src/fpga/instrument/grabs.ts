@@ -274,13 +274,13 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       counters.acquisitions++;
       run.armed = armed;
       if (run.trace === 0) for (const request of run.requests) setDeadline(request, lasting(run));
-      const over = await finished(registers, armed, watch(run));
+      const ending = await finished(registers, armed, watch(run));
       // A write that began before the end may have spoilt the last samples.
       await writesEnd();
-      if (!over || outdated || unwanted(run)) return undefined;
+      if (ending === 'interrupted' || outdated || unwanted(run)) return undefined;
       run.phase = 'reading';
       run.part ??= union([...run.requests].map(({ part }) => partOf(total, part)));
-      const read = await readTrace(registers, armed, channels, run.part);
+      const read = await readTrace(registers, armed, channels, run.part, ending);
       clipped ||= read.some(isClipped);
       counts = values.trace_average === 1 ? read : sum(counts, read);
     }

@@ -52,6 +52,26 @@ test('only the part asked for is read, in two runs at most', async () => {
   assert.ok(Math.abs(part.t0 - (whole.t0 + 11_000 * whole.dt)) < 1e-12);
 });
 
+test('an acquisition that was triggered again at its very end is over, and is found by its last sample', async () => {
+  const { bus, instrument } = await timed();
+  bus.triggeredAgain = true;
+  bus.registers.preset(0x4010_0018, 777);
+  bus.sample = (_channel, index) => index - 8192;
+  for (const [decimation, points] of [
+    [1, 16382],
+    [2, 16384],
+    [64, 16384],
+  ] as const) {
+    const config = { decimation, trigger_source: 'ch1_positive_edge', ch2_active: false };
+    const { channels } = await instrument.grab(alice, 'scope', { config, timeout: 1 }).result;
+    const counts = channels[0]?.counts;
+    assert.equal(counts?.length, points);
+    // The oldest follows the newest in the ring; at full speed the two newest are no part of the trace.
+    assert.equal(counts?.[0], 778 - 8192);
+    assert.equal(counts?.at(-1), 777 - (16384 - points) - 8192);
+  }
+});
+
 test('requests that come while an acquisition runs share the next, those before it share this one', async () => {
   const { bus, instrument } = await timed();
   bus.sample = numbered;

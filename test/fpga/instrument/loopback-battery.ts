@@ -230,6 +230,38 @@ const traps: readonly Check[] = [
     },
   },
   {
+    name: 'a trigger in the clock after the last sample neither hangs the scope nor moves the trace',
+    async run(bench) {
+      // The edges come every 64 samples, so that some of these delays end in the clock before an edge.
+      for (const decimation of [1, 2]) {
+        await generate(bench, { waveform: 'square', frequency: 125e6 / 64 / decimation, amplitude: 0.5, offset: 0 });
+        for (let samples = -4; samples <= 1; samples++) {
+          const trigger_delay = samples * decimation * 8e-9;
+          const trace = await grab(bench, { ...PLAIN, input1: 'asg0', decimation, trigger_delay, threshold: 0.1 });
+          checkTrigger(trace, 819);
+          const late = decimation === 1 ? 5 : 2;
+          assert.equal(Math.round((trace.t0 + 8192 * trace.dt - trigger_delay) / trace.dt), late);
+          const crossings = upwardCrossings(counts(trace), 0).map(Math.ceil);
+          const periods = crossings.slice(1).map((k, n) => k - (crossings[n] ?? 0));
+          assert.deepEqual([...new Set(periods)], [64], 'no jump where the ring begins');
+        }
+      }
+    },
+  },
+  {
+    name: 'the trigger of a generator comes seven clocks before its signal, also when it comes again at the end',
+    async run(bench) {
+      await generate(bench, { waveform: 'square', frequency: 125e6 / 32768, amplitude: 0.5, offset: 0 });
+      const config = { ...PLAIN, input1: 'asg0', trigger_source: 'asg0', trigger_debounce: 0 };
+      for (const decimation of [1, 2, 8, 8, 8, 8, 8, 8]) {
+        const trace = await grab(bench, { ...config, decimation });
+        const zero = pointAtZero(trace);
+        const nearest = Math.min(...upwardCrossings(counts(trace), 0).map((k) => Math.abs(Math.ceil(k) - zero)));
+        assert.ok(nearest * decimation >= 7 && nearest * decimation < 7 + 2 * decimation, `${nearest} samples`);
+      }
+    },
+  },
+  {
     name: 'a delay longer than the trace leaves the trigger before it',
     async run(bench) {
       const { frequency = 0 } = await generate(bench, { waveform: 'sin', frequency: 100e3, amplitude: 0.5, offset: 0 });

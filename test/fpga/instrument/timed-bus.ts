@@ -9,6 +9,7 @@ import { type RecordingBus, recordingBus } from '../recording-bus.ts';
 const SCOPE = 0x4010_0000;
 const CONTROL = SCOPE;
 const SOURCE = SCOPE + 4;
+const POINTER = SCOPE + 0x18;
 const POINTER_AT_TRIGGER = SCOPE + 0x1c;
 const RINGS = [SCOPE + 0x1_0000, SCOPE + 0x2_0000] as const;
 const SAMPLES = 16384;
@@ -24,6 +25,8 @@ export interface TimedBus extends RegisterBus {
   finish(): void;
   /** Reads of the control word since the last arming. */
   readonly polls: number;
+  /** A trigger comes in the clock after the last sample: see `Ending`. */
+  triggeredAgain: boolean;
   /** The next so many reads of the control word fail. */
   failPolls: number;
   /** A block read takes this long, in ms. */
@@ -50,6 +53,7 @@ export function timedBus(name = 'timed'): TimedBus {
     lasts: 0,
     blockMs: 0,
     failPolls: 0,
+    triggeredAgain: false,
     blockReads: [],
     sample: () => 0,
     get armings() {
@@ -70,7 +74,8 @@ export function timedBus(name = 'timed'): TimedBus {
           throw new Error('bus error (test)');
         }
         if (bus.lasts !== undefined && performance.now() >= armedAt + bus.lasts) over = true;
-        registers.preset(CONTROL, over ? 0 : 1);
+        registers.preset(CONTROL, over ? (bus.triggeredAgain ? 4 : 0) : 1);
+        if (over && bus.triggeredAgain) registers.preset(POINTER_AT_TRIGGER, await registers.read(POINTER));
         if (over) registers.preset(SOURCE, 0);
       }
       return registers.read(address);

@@ -198,6 +198,11 @@ function complain(sentence: string): void {
 
 /** Runs a command whose errors are sentences on standard error, with status 2. */
 async function run(work: () => Promise<void>): Promise<void> {
+  // The reader of our output may have seen enough (`| head`).
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   try {
     await work();
   } catch (error) {

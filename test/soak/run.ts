@@ -18,6 +18,7 @@ import { type Form, fromPlain, type Kind, str, type WireValue } from '../../src/
 const { values: options } = parseArgs({ options: { tenth: { type: 'boolean' }, seconds: { type: 'string' } } });
 const seconds = Number(options.seconds ?? (options.tenth ? 60 : 600));
 
+const RUDE_CLIENTS = 6;
 /** An answer that takes longer than this, in s, is an answer that never comes. */
 const ANSWER_WITHIN = 30;
 /** What the daemon may have more at the end than after a quarter of the time, in MB: V8 collects when it likes. */
@@ -93,6 +94,18 @@ class Client {
     }
   }
 
+  /** Whether a grab brought data. It may have been stopped, by any client; every other `Error` is thrown. */
+  async doneOrStopped(): Promise<boolean> {
+    try {
+      const word = await this.word();
+      if (word !== 'Done') throw new Error(`a grab was answered by ${word}`);
+      return true;
+    } catch (error) {
+      if (!/stopped/.test((error as Error).message)) throw error;
+      return false;
+    }
+  }
+
   /** The word that begins an answer; an `Error` is thrown with its sentence. */
   async word(): Promise<string> {
     const word = await this.next('string');
@@ -110,9 +123,9 @@ async function viewer(port: number, form: Form): Promise<void> {
     counts.reconnects += 1;
     for (let left = 1 + Math.floor(40 * random()); left > 0 && running(); left--) {
       client.command({ command: 'grab', module: 'scope', fresh: random() < 0.5 });
-      const word = await client.word();
+      if (!(await client.doneOrStopped())) continue;
       const data = await client.next('dte');
-      if (word !== 'Done' || data.type !== 'DataToExport' || data.data.length !== 1) throw new Error(`${word} came`);
+      if (data.type !== 'DataToExport' || data.data.length !== 1) throw new Error(`${data.type} came`);
       counts.grabs += 1;
     }
     if (random() < 0.5) client.command({ command: 'grab', module: 'scope' });
@@ -121,12 +134,13 @@ async function viewer(port: number, form: Form): Promise<void> {
   }
 }
 
-/** Moves a generator's frequency and asks where it is. */
-async function mover(port: number, form: Form, module: string): Promise<void> {
+/** Owns a generator, moves its frequency and asks where it is; `owning` is called when it is the owner. */
+async function mover(port: number, form: Form, module: string, owning: () => void): Promise<void> {
   const client = await Client.open(port, form, 'ACTUATOR');
   client.command({ command: 'attach', module, mode: 'own', owner: `soak ${module}`, parameter: 'frequency' });
   if ((await client.word()) !== 'Reply') throw new Error('attach was not answered by Reply');
   await client.next('string');
+  owning();
   while (running()) {
     client.command({ command: 'configure', module, config: { frequency: 1000 + Math.floor(1e6 * random()) } });
     await client.word();
@@ -140,30 +154,50 @@ async function mover(port: number, form: Form, module: string): Promise<void> {
   client.socket.destroy();
 }
 
-/** Breaks off in the middle of a message, sends garbage, or asks and never reads. */
-async function vandal(port: number): Promise<void> {
+const RUDE_COMMANDS = [
+  { command: 'grab', module: 'scope' },
+  { command: 'grab', module: 'scope', fresh: false, points: 100 },
+  { command: 'grab', module: 'scope', config: { decimation: 64 } },
+  { command: 'configure', module: 'asg0', config: { frequency: 12_345, amplitude: 0.5 } },
+  { command: 'configure', module: 'asg1', config: { amplitude: 7 } },
+  { command: 'get', module: 'asg0' },
+  { command: 'list' },
+  { command: 'status' },
+  { command: 'subscribe' },
+  { command: 'attach', module: 'asg1', mode: 'own', owner: 'rude' },
+  { command: 'nonsense' },
+  { command: 'stop', module: 'scope' },
+];
+
+/** Short and rude lives: messages cut, bent or made up, answers not read, the end in the middle of anything. */
+async function rude(port: number): Promise<void> {
   while (running()) {
+    const form: Form = random() < 0.5 ? 'v4' : 'v5';
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     await once(socket, 'connect').catch(() => undefined);
-    const hello = encode('v5', [str('GRABBER')]);
-    const grab = encode('v5', [fromPlain({ command: 'grab', module: 'scope', fresh: false })]);
-    const kind = random();
-    if (kind < 0.3) {
-      socket.write(hello.subarray(0, 1 + Math.floor(random() * hello.length)));
-    } else if (kind < 0.6) {
-      socket.write(hello);
-      socket.write(grab.subarray(0, 1 + Math.floor(random() * (grab.length - 1))));
-    } else if (kind < 0.8) {
-      socket.write(Uint8Array.from({ length: 200 }, () => Math.floor(256 * random())));
-    } else {
-      socket.pause();
-      socket.write(hello);
-      for (let i = 0; i < 200 && !socket.destroyed; i++) socket.write(grab);
-      await sleep(1000);
+    if (random() < 0.7) socket.resume();
+    socket.write(encode(form, [str(random() < 0.5 ? 'GRABBER' : 'ACTUATOR')]));
+    for (let left = Math.floor(30 * random()); left > 0 && !socket.destroyed; left--) {
+      const command = RUDE_COMMANDS[Math.floor(RUDE_COMMANDS.length * random())] ?? {};
+      const message = encode(form, [form === 'v5' ? fromPlain(command) : str(JSON.stringify(command))]);
+      const fate = random();
+      if (fate < 0.85) {
+        socket.write(message);
+      } else if (fate < 0.9) {
+        socket.write(message.subarray(0, Math.floor(random() * message.length)));
+      } else if (fate < 0.95) {
+        socket.write(Uint8Array.from({ length: 1 + Math.floor(2000 * random()) }, () => Math.floor(256 * random())));
+      } else {
+        const bent = Buffer.from(message);
+        bent[Math.floor(random() * bent.length)] = Math.floor(256 * random());
+        socket.write(bent);
+      }
+      if (random() < 0.3) await sleep(20 * random());
     }
-    await sleep(50 + 200 * random());
-    socket.destroy();
+    await sleep(random() < 0.05 ? 2000 : 100 * random());
+    if (random() < 0.5) socket.destroy();
+    else socket.resetAndDestroy();
     counts.killed += 1;
   }
 }
@@ -217,14 +251,15 @@ try {
   daemon.stdout.resume();
   const pid = daemon.pid ?? 0;
   const idle = descriptors(pid);
-  const clients = [
-    steadily('viewer 1, v5', () => viewer(port, 'v5')),
-    steadily('viewer 2, v5', () => viewer(port, 'v5')),
-    steadily('viewer 3, v4', () => viewer(port, 'v4')),
-    steadily('mover of asg0, v5', () => mover(port, 'v5', 'asg0')),
-    steadily('mover of asg1, v4', () => mover(port, 'v4', 'asg1')),
-    steadily('vandal', () => vandal(port)),
-  ];
+  // The movers first: a rude client might take their generators.
+  const clients: Promise<void>[] = [];
+  const mine = (form: Form, module: string) =>
+    new Promise<void>((owning) => {
+      clients.push(steadily(`the mover of ${module}, ${form}`, () => mover(port, form, module, owning)).then(owning));
+    });
+  await Promise.all([mine('v5', 'asg0'), mine('v4', 'asg1')]);
+  for (const form of ['v5', 'v5', 'v4'] as const) clients.push(steadily(`a viewer, ${form}`, () => viewer(port, form)));
+  for (let i = 0; i < RUDE_CLIENTS; i++) clients.push(steadily('a rude client', () => rude(port)));
   await sleep((seconds * 1000) / 4);
   const early = residentMB(pid);
   await Promise.all(clients);

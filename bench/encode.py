@@ -35,7 +35,7 @@ EXTRA = dict(
 
 
 def frame():
-    volts = [counts.astype('<f8') * (1 / 8192) + offset for counts, offset in zip(COUNTS, OFFSETS)]
+    volts = [counts.astype('<f8') * (1 / 8192) + offset for counts, offset in zip(COUNTS, OFFSETS, strict=True)]
     time_axis = Axis('Time', 's', data=None, scaling=8e-9, offset=-1e-4, size=POINTS, index=0)
     raw = DataRaw('Scope', units='V', data=volts, labels=['ch1', 'ch2'], axes=[time_axis], **EXTRA)
     whole = DataToExport('pitayad', data=[raw])

@@ -11,7 +11,7 @@ import { openMonitor } from '../../src/fpga/bus/monitor.ts';
 import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import { client, identity, silent } from '../fpga/instrument/fixture.ts';
-import { checks } from '../fpga/instrument/loopback-battery.ts';
+import { type Bench, checks, freshness } from '../fpga/instrument/loopback-battery.ts';
 
 const program = process.env.PITAYAD_COSIM;
 
@@ -60,12 +60,13 @@ if (program === undefined) {
     await ended;
   });
 
-  for (const { name, run } of checks) {
-    test(name, async () => {
-      if (!instrument || !bus) throw new Error('The co-simulation did not start.');
-      await run({ instrument, bus, client: client('battery'), timeout: GRAB_TIMEOUT });
-    });
-  }
+  const bench = (): Bench => {
+    if (!instrument || !bus) throw new Error('The co-simulation did not start.');
+    return { instrument, bus, client: client('battery'), timeout: GRAB_TIMEOUT };
+  };
+  for (const { name, run } of checks) test(name, () => run(bench()));
+
+  test('no trace from before a move', () => freshness(bench(), 25));
 }
 
 test.run();

@@ -70,7 +70,8 @@ interface Request {
   readonly since: number;
   /** In s; undefined: the default. */
   readonly timeout: number | undefined;
-  timer: NodeJS.Timeout | undefined;
+  /** ms of performance.now(). */
+  deadline: number;
   deliver(trace: Trace): void;
   fail(error: unknown): void;
 }
@@ -118,9 +119,12 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
   let writersGone: (() => void)[] = [];
   /** A setting changed since the running acquisition was armed. */
   let outdated = false;
-  let rolling = false;
+  /** What endless recording was started with; undefined: it is not running. */
+  let rolling: Settings | undefined;
   let known: Settings | undefined;
   let number = 0;
+  let alarm: NodeJS.Timeout | undefined;
+  let alarmAt = Number.POSITIVE_INFINITY;
 
   const settable = driver.description.parameters.filter((parameter) => !parameter.readonly).map(({ name }) => name);
 
@@ -135,13 +139,28 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
 
   // ---------------------------------------------------------------- requests
 
+  /** @param seconds from now, unless the request names its own time-out. */
   function setDeadline(request: Request, seconds: number): void {
-    clearTimeout(request.timer);
-    const elapsed = (performance.now() - request.since) / 1e3;
-    const remaining = request.timeout === undefined ? seconds : request.timeout - elapsed;
-    // One ms more, since timers may fire that much early.
-    const ms = Math.max(0, Math.min(remaining, LONGEST_TIMEOUT)) * 1e3 + 1;
-    request.timer = setTimeout(() => expire(request), ms);
+    const { since, timeout } = request;
+    request.deadline = timeout === undefined ? performance.now() + seconds * 1e3 : since + timeout * 1e3;
+    if (request.deadline < alarmAt) setAlarm(request.deadline);
+  }
+
+  /** One timer for all requests: it rings at the earliest deadline, or before if that was put off. */
+  function setAlarm(time: number): void {
+    clearTimeout(alarm);
+    alarmAt = time;
+    // Timers may fire up to 1 ms early.
+    const ms = Math.max(0, Math.min(time - performance.now(), LONGEST_TIMEOUT * 1e3)) + 1;
+    alarm = time < Number.POSITIVE_INFINITY ? setTimeout(ring, ms) : undefined;
+  }
+
+  const everyone = (): Request[] => [...waiting, ...(current?.requests ?? [])];
+
+  function ring(): void {
+    const now = performance.now();
+    for (const request of everyone()) if (request.deadline <= now) expire(request);
+    setAlarm(everyone().reduce((earliest, { deadline }) => Math.min(earliest, deadline), Number.POSITIVE_INFINITY));
   }
 
   function expire(request: Request): void {
@@ -166,9 +185,9 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
 
   /** Takes a settled request out; the last one ends the acquisition. */
   function drop(request: Request): void {
-    clearTimeout(request.timer);
     waiting.delete(request);
     if (current?.requests.delete(request) && current.requests.size === 0) rest.wake();
+    if (waiting.size === 0 && !current?.requests.size) setAlarm(Number.POSITIVE_INFINITY);
   }
 
   function add(request: Request): void {
@@ -223,7 +242,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
         const recording = await carryOut(run);
         if (recording) deliver(run, recording);
       } catch (error) {
-        rolling = false;
+        rolling = undefined;
         if (!(error instanceof Refusal)) counters.failed++;
         for (const request of [...run.requests]) {
           request.fail(error);
@@ -251,7 +270,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       if (recording) return recording;
     }
     if (waiting.size === 0) await halt(registers);
-    rolling = false;
+    rolling = undefined;
     return undefined;
   }
 
@@ -267,7 +286,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     const total = tracePoints(values.decimation);
     let counts: (Int16Array | Float64Array)[] = [];
     let clipped = false;
-    rolling = false;
+    rolling = undefined;
     for (run.trace = 0; run.trace < values.trace_average; run.trace++) {
       run.phase = 'filling';
       const armed = await start(registers, values);
@@ -296,17 +315,16 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
 
   async function roll(run: Run, present: Settings): Promise<Recording | undefined> {
     const { values } = present;
-    if (!rolling) {
+    if (rolling !== present) {
       run.phase = 'filling';
       await startRolling(registers);
       counters.acquisitions++;
-      rolling = true;
+      rolling = present;
     }
     run.phase = 'triggered';
     const channels = channelsOf(values);
     const taken = await snapshot(registers, values, channels, watch(run));
     await writesEnd();
-    if (outdated) rolling = false;
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
     const points = taken.channels[0]?.length ?? 0;
@@ -429,7 +447,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
           timeout,
           part: { ...(first === undefined ? {} : { start: first }), ...(points === undefined ? {} : { points }) },
           since: performance.now(),
-          timer: undefined,
+          deadline: Number.POSITIVE_INFINITY,
           deliver: resolve,
           fail: reject,
         };
@@ -469,14 +487,14 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     },
 
     async stop(by) {
-      const all = [...waiting, ...(current?.requests ?? [])];
+      const all = everyone();
       counters.stopped += all.length;
       for (const request of all) {
         request.fail(new Refusal(`The acquisition of scope was stopped by ${by}.`));
         drop(request);
       }
       if (!working && rolling) {
-        rolling = false;
+        rolling = undefined;
         await halt(registers);
       }
     },

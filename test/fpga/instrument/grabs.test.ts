@@ -326,6 +326,51 @@ test('a fault of the bus reaches those who wait, and the next grab works', async
   assert.equal(counters.failed, 1);
 });
 
+test('rolling mode shows what was recorded last, newest at time 0, and is started once', async () => {
+  const { bus, instrument } = await timed();
+  const [POINTER, RECORDED] = [0x4010_0018, 0x4010_002c];
+  bus.sample = (_channel, index) => index - 8192;
+  let reads: number[] = [];
+  bus.beforeRead = (address) => {
+    if (address === POINTER) bus.registers.preset(POINTER, reads.shift() ?? 0);
+  };
+  const config = { rolling_mode: true, duration: 0.134, trigger_source: 'off', ch2_active: false };
+
+  // Just started: the rest of the ring is from before.
+  bus.registers.preset(RECORDED, 100);
+  reads = [0, 99, 101];
+  const young = await instrument.grab(alice, 'scope', { config }).result;
+  const counts = [...(young.channels[0]?.counts ?? [])];
+  assert.deepEqual(
+    counts,
+    Array.from({ length: 100 }, (_, k) => k - 8192),
+  );
+  assert.ok(Math.abs(young.t0 + 99 * young.dt) < 1e-12);
+  assert.equal(young.attributes.overwritten, 0);
+
+  // Full, and 10 samples come during the reading: these are left out at the old end.
+  bus.registers.preset(RECORDED, 20_000);
+  reads = [499, 500, 510];
+  const old = await instrument.grab(alice, 'scope').result;
+  const points = old.channels[0]?.counts;
+  assert.equal(points?.length, 16374);
+  assert.equal(points?.[0], 511 - 8192);
+  assert.equal(points?.at(-1), 500 - 8192);
+  assert.equal(old.attributes.overwritten, 10);
+  assert.ok(Math.abs(old.t0 + 16373 * old.dt) < 1e-12);
+  assert.equal(bus.armings, 1);
+
+  // It goes on recording until something else is asked of it.
+  await instrument.configure(alice, 'scope', { input1: 'asg0' });
+  bus.registers.preset(RECORDED, 3);
+  reads = [0, 2, 2];
+  assert.equal((await instrument.grab(alice, 'scope').result).channels[0]?.counts.length, 3);
+  assert.equal(bus.armings, 2);
+  const writes = bus.registers.writes.length;
+  await instrument.stop(alice, 'scope');
+  assert.deepEqual(bus.registers.writes.slice(writes), [[0x4010_0000, 2]]);
+});
+
 test('progress is told of what lasts more than half a second', async () => {
   const { bus, instrument } = await timed();
   const told: Progress[] = [];

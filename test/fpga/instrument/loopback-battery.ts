@@ -359,5 +359,35 @@ const traps: readonly Check[] = [
   },
 ];
 
+/**
+ * Moves, grabs at once and compares, while somebody else grabs all the time, half of it without asking for fresh
+ * traces: no trace may begin before the move.
+ */
+export async function freshness({ instrument, client, timeout }: Bench, moves: number): Promise<void> {
+  await instrument.configure(client, 'asg0', { waveform: 'dc', output_direct: 'out1', trigger_source: 'immediately' });
+  await instrument.configure(client, 'scope', { ...PLAIN, decimation: 1, trigger_source: 'immediately' });
+  const viewer: Client = { peer: 'viewer:1', owner: 'viewer' };
+  let [watching, seen] = [true, 0];
+  const watch = (async () => {
+    for (let k = 0; watching; k++) {
+      await instrument.grab(viewer, 'scope', { fresh: k % 2 === 0, timeout }).result;
+      seen++;
+    }
+  })();
+  try {
+    for (let k = 0; k < moves; k++) {
+      const level = ((k * 37) % 160) * 100 - 8000;
+      await instrument.configure(client, 'asg0', { offset: level / COUNTS });
+      const trace = await instrument.grab(client, 'scope', { timeout }).result;
+      const old = counts(trace).filter((one) => Math.abs(one - level) > 1);
+      assert.equal(old.length, 0, `move ${k}: ${old.length} points are from before it`);
+    }
+  } finally {
+    watching = false;
+    await watch;
+  }
+  assert.ok(seen >= moves / 2, `the viewer got ${seen} traces only`);
+}
+
 /** All of it; the order does not matter. */
 export const checks: readonly Check[] = [...sine, ...square, ...ramp, ...traps];

@@ -27,6 +27,8 @@ export interface TimedBus extends RegisterBus {
   readonly polls: number;
   /** A trigger comes in the clock after the last sample: see `Ending`. */
   triggeredAgain: boolean;
+  /** Called before each single read, to set what it will find. */
+  beforeRead: (address: number) => void;
   /** The next so many reads of the control word fail. */
   failPolls: number;
   /** A block read takes this long, in ms. */
@@ -53,6 +55,7 @@ export function timedBus(name = 'timed'): TimedBus {
     lasts: 0,
     blockMs: 0,
     failPolls: 0,
+    beforeRead: () => {},
     triggeredAgain: false,
     blockReads: [],
     sample: () => 0,
@@ -67,6 +70,7 @@ export function timedBus(name = 'timed'): TimedBus {
     },
 
     async read(address) {
+      bus.beforeRead(address);
       if (address === CONTROL) {
         polls++;
         if (bus.failPolls > 0) {

@@ -1,0 +1,263 @@
+/**
+ * The listening door: TCP connections, each with a session of its own. A thin transport: it judges who may connect, how
+ * long a message may take and how much may be queued, never what is said. One client's fault does not reach another.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Logger } from 'pino';
+import type { Address } from '../config.ts';
+import { PitayadError } from '../errors.ts';
+import type { Instrument } from '../fpga/instrument/instrument.ts';
+import { clientJournal } from '../log.ts';
+import { traceEncoder } from './data.ts';
+import { openSession } from './session.ts';
+import { createBufferPool } from './wire/buffers.ts';
+
+/** A message that has begun must be whole within this time, in ms; so must the type word after connecting. */
+const MESSAGE_MS = 30_000;
+
+/** Buffers of traces that are kept for the next one. */
+const POOL_BYTES = 8 * 2 ** 20;
+
+/** How often clients are summed up in the log, if their minute is over, in ms. */
+const TICK_MS = 1000;
+
+/** How long a closing connection may still take what was sent to it, in ms. */
+const LINGER_MS = 1000;
+
+export interface ListenOptions {
+  /** Default: this port of every interface, over IPv6 and IPv4. */
+  readonly listen: Address | undefined;
+  readonly maxClients: number;
+  readonly maxMessageBytes: number;
+  readonly maxQueuedBytes: number;
+  /** Networks that may connect besides the usual ones. */
+  readonly allowedNetworks: readonly string[];
+  /** Of a message, in ms; for tests. */
+  readonly messageMs?: number;
+}
+
+export interface Door {
+  /** Where it really listens. */
+  readonly address: string;
+  readonly port: number;
+  /** Ends all connections. */
+  close(): Promise<void>;
+}
+
+/** PyMoDAQ's port. */
+export const PYMODAQ_PORT = 6341;
+
+/**
+ * @throws PitayadError if the port is in use or the address is not of this machine
+ */
+export async function listen(instrument: Instrument, log: Logger, options: ListenOptions): Promise<Door> {
+  const { maxClients, maxMessageBytes, maxQueuedBytes, messageMs = MESSAGE_MS } = options;
+  const encodeTrace = traceEncoder(createBufferPool(POOL_BYTES));
+  const clients = new Set<{ readonly socket: Socket; tick(): void }>();
+  const refusedHosts = new Map<string, number>();
+  const allowed = allowedPeers(options.allowedNetworks);
+
+  function accept(socket: Socket): void {
+    socket.on('error', () => {
+      // What follows is 'close'; a peer that goes is no event but that.
+    });
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress === undefined) {
+      socket.destroy();
+      return;
+    }
+    const host = remoteAddress.replace(/^::ffff:/, '');
+    if (!allowed(host)) {
+      refuseHost(host);
+      socket.resetAndDestroy();
+      return;
+    }
+    const peer = isIPv6(host) ? `[${host}]:${remotePort}` : `${host}:${remotePort}`;
+    if (clients.size >= maxClients) {
+      log.warn({ client: peer, max_clients: maxClients }, 'too many clients; the connection is refused');
+      socket.resetAndDestroy();
+      return;
+    }
+    serve(socket, peer, host);
+  }
+
+  /** Once a minute and host in the log, with the line that would let it in. */
+  function refuseHost(host: string): void {
+    const now = performance.now();
+    if (now - (refusedHosts.get(host) ?? Number.NEGATIVE_INFINITY) < 60_000) return;
+    if (refusedHosts.size > 1000) refusedHosts.clear();
+    refusedHosts.set(host, now);
+    log.warn({ host }, `refused: ${host} is in no network of this board; to allow it: allowed_networks: ['${host}']`);
+  }
+
+  function serve(socket: Socket, peer: string, host: string): void {
+    socket.setNoDelay(true);
+    socket.setKeepAlive(true, 30_000);
+    const clientLog = log.child({ client: peer });
+    const journal = clientJournal(clientLog);
+    let deadline: NodeJS.Timeout | undefined;
+    const session = openSession({
+      instrument,
+      peer,
+      owner: host,
+      log: clientLog,
+      journal,
+      encodeTrace,
+      limits: { messageBytes: maxMessageBytes, waitingBytes: maxMessageBytes + 2 ** 20 },
+      facts: () => ({ clients: clients.size }),
+      outlet: { send, close },
+    });
+
+    function send(parts: readonly Uint8Array[], sent?: () => void): void {
+      if (socket.destroyed || socket.writableEnded) {
+        sent?.();
+        return;
+      }
+      const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+      if (socket.writableLength > 0 && socket.writableLength + bytes > maxQueuedBytes) {
+        clientLog.warn({ queued: socket.writableLength }, 'does not read what it is sent; dropped');
+        sent?.();
+        socket.resetAndDestroy();
+        return;
+      }
+      if (parts.length > 1) socket.cork();
+      for (const [k, part] of parts.entries()) socket.write(part, k === 0 ? sent : undefined);
+      if (parts.length > 1) socket.uncork();
+    }
+
+    function close(how: 'end' | 'reset'): void {
+      clearTimeout(deadline);
+      if (how === 'reset') {
+        socket.resetAndDestroy();
+        return;
+      }
+      socket.end();
+      // What still comes is not read; a peer that does not close in turn is cut off.
+      socket.removeAllListeners('data').resume();
+      setTimeout(() => socket.destroy(), LINGER_MS).unref();
+    }
+
+    /** A message that has begun has a deadline, however its bytes trickle in. */
+    function watch(): void {
+      if (!session.unfinished) {
+        clearTimeout(deadline);
+        deadline = undefined;
+        return;
+      }
+      deadline ??= setTimeout(
+        () =>
+          session.fail(
+            `A message that was begun did not come whole within ${messageMs / 1000} s, and the connection is closed; nothing was changed.`,
+          ),
+        messageMs,
+      ).unref();
+    }
+
+    session.onRelief(() => {
+      if (socket.isPaused() && !session.full) socket.resume();
+    });
+    socket.on('data', (chunk: Buffer) => {
+      session.receive(chunk);
+      if (session.full) socket.pause();
+      watch();
+    });
+    socket.on('end', () => socket.end());
+    socket.once('close', () => {
+      clearTimeout(deadline);
+      clients.delete(entry);
+      session.end();
+      journal.close();
+      clientLog.info('disconnected');
+    });
+    const entry = { socket, tick: () => journal.tick() };
+    clients.add(entry);
+    watch();
+  }
+
+  const server = createServer({ allowHalfOpen: true }, accept);
+  await bind(server, options.listen);
+  server.on('error', (error) => log.error({ err: error }, 'the listening door has a fault'));
+  const ticking = setInterval(() => {
+    for (const client of clients) client.tick();
+  }, TICK_MS).unref();
+
+  const { address, port } = server.address() as AddressInfo;
+  return {
+    address,
+    port,
+    async close() {
+      clearInterval(ticking);
+      const closed = once(server, 'close');
+      server.close();
+      for (const { socket } of clients) socket.resetAndDestroy();
+      await closed;
+    },
+  };
+}
+
+/** Binds to the wanted address; without one, to every interface, over IPv4 alone where there is no IPv6. */
+async function bind(server: Server, wanted: Address | undefined): Promise<void> {
+  const tries = wanted
+    ? [wanted]
+    : [
+        { host: '::', port: PYMODAQ_PORT },
+        { host: '0.0.0.0', port: PYMODAQ_PORT },
+      ];
+  for (const [k, { host, port }] of tries.entries()) {
+    try {
+      server.listen({ host, port });
+      await once(server, 'listening');
+      return;
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? error.code : undefined;
+      if ((code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL') && k + 1 < tries.length) continue;
+      throw new PitayadError(sentenceOf(code, host, port, error), { cause: error });
+    }
+  }
+}
+
+function sentenceOf(code: unknown, host: string, port: number, error: unknown): string {
+  const where = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+  if (code === 'EADDRINUSE') {
+    return `Port ${port} is in use (${where}): is another pitayad running? --listen HOST:PORT takes another one.`;
+  }
+  if (code === 'EACCES') return `This user may not listen on port ${port}; ports from 1024 on are free for all.`;
+  if (code === 'EADDRNOTAVAIL')
+    return `${host} is no address of this machine; --listen 0.0.0.0:${port} takes all that it has.`;
+  return `Cannot listen on ${where}: ${error instanceof Error ? error.message : error}.`;
+}
+
+/** Loopback, link-local and private addresses, and the networks of the board's own interfaces as they are at the moment. */
+function allowedPeers(more: readonly string[]): (host: string) => boolean {
+  const fixed = new BlockList();
+  const usual = [
+    '127.0.0.0/8',
+    '10.0.0.0/8',
+    '172.16.0.0/12',
+    '192.168.0.0/16',
+    '169.254.0.0/16',
+    '::1/128',
+    'fe80::/10',
+    'fc00::/7',
+  ];
+  for (const network of [...usual, ...more]) addNetwork(fixed, network);
+  return (host) => {
+    const bare = host.replace(/%.*$/, '');
+    const family = isIPv6(bare) ? 'ipv6' : 'ipv4';
+    if (fixed.check(bare, family)) return true;
+    const own = new BlockList();
+    for (const { cidr } of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
+      if (cidr !== null) addNetwork(own, cidr);
+    }
+    return own.check(bare, family);
+  };
+}
+
+function addNetwork(list: BlockList, network: string): void {
+  const [host = '', prefix] = network.split('/');
+  const family = isIPv6(host) ? 'ipv6' : 'ipv4';
+  if (prefix === undefined) list.addAddress(host, family);
+  else list.addSubnet(host, Number(prefix), family);
+}

@@ -128,7 +128,7 @@ async function bundleJavaScript(work, out) {
   const esbuild = await import('esbuild');
   await esbuild.build({
     stdin: {
-      contents: `exports.mmap = require('./mmap-io.node'); exports.ffi = require('ffi-napi');`,
+      contents: `exports.mmap = require('./mmap-io.node'); exports.ffi = require('ffi-napi'); exports.ref = require('ref-napi');`,
       resolveDir: work,
     },
     outfile: join(out, 'addons.cjs'),

@@ -13,20 +13,38 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Copies `words` words from the mapping, starting at word `first` of it, to ordinary memory. */
-void pitayad_read_words(const volatile uint32_t *mapping, uint32_t first, uint32_t words, uint32_t *to)
+void pitayad_load_words(const volatile uint32_t *mapping, uint32_t *memory, uint32_t words)
 {
-  const volatile uint32_t *from = mapping + first;
   for (uint32_t i = 0; i < words; i++)
-    to[i] = from[i];
+    memory[i] = mapping[i];
 }
 
-/* Copies `words` words of ordinary memory into the mapping, starting at word `first` of it. */
-void pitayad_write_words(volatile uint32_t *mapping, uint32_t first, uint32_t words, const uint32_t *from)
+void pitayad_store_words(volatile uint32_t *mapping, const uint32_t *memory, uint32_t words)
 {
-  volatile uint32_t *to = mapping + first;
   for (uint32_t i = 0; i < words; i++)
-    to[i] = from[i];
+    mapping[i] = memory[i];
+}
+
+/*
+ * A block to be copied between the mapping and ordinary memory. One pointer to all of it in place of four arguments,
+ * because each argument of an ffi-napi call costs the event loop more time than many words cost the bus.
+ */
+struct pitayad_block {
+  uint64_t mapping; /* address of its first word, */
+  uint64_t memory;  /* and of the memory's: 64 bits on every machine */
+  uint32_t words;
+};
+
+void pitayad_read_block(const struct pitayad_block *block)
+{
+  pitayad_load_words((const volatile uint32_t *)(uintptr_t)block->mapping, (uint32_t *)(uintptr_t)block->memory,
+                     block->words);
+}
+
+void pitayad_write_block(const struct pitayad_block *block)
+{
+  pitayad_store_words((volatile uint32_t *)(uintptr_t)block->mapping, (const uint32_t *)(uintptr_t)block->memory,
+                      block->words);
 }
 
 /*

@@ -16,7 +16,7 @@ const BASE = 0x4000_0000;
 const BYTES = 0x10_0000;
 /** A short block is copied by JavaScript, a long one by C. */
 const SHORT = 40;
-const LONG = 200;
+const LONG = 600;
 
 interface Ffi {
   Library(path: string, functions: Record<string, [string, string[]]>): unknown;

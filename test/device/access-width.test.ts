@@ -106,7 +106,7 @@ test('the C word copy has no other access in it', async () => {
   const { stdout } = await run('arm-linux-gnueabihf-objdump', [
     ...['-d', '--no-show-raw-insn', `${NATIVE_FOLDER}/libpitayad.so`],
   ]);
-  for (const name of ['pitayad_read_words', 'pitayad_write_words']) {
+  for (const name of ['pitayad_load_words', 'pitayad_store_words']) {
     const start = stdout.indexOf(`<${name}@@Base>:`);
     assert.ok(start > 0, name);
     const body = stdout.slice(start, stdout.indexOf('bx\tlr', start));

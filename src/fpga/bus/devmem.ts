@@ -24,8 +24,11 @@ export interface DevmemOptions {
 
 const DEVMEM = '/dev/mem';
 
-/** Up to here a block is read in place: on the board that takes less time than handing it to a thread (some 10 µs). */
-const SHORT_BLOCK_WORDS = 64;
+/**
+ * Up to here a block is copied in place: 512 words take the bus some 80 µs, and handing a block to a thread takes the
+ * event loop longer than that (25 µs on a PC, several times as much on the board's processor).
+ */
+const SHORT_BLOCK_WORDS = 512;
 
 /** mmap-io takes sizes and offsets as 32-bit integers. */
 const LAST_OFFSET = 0x7fff_ffff;

@@ -29,7 +29,10 @@ interface Foreign<Arguments extends readonly unknown[], Result> {
   async(...values: [...Arguments, Callback]): void;
 }
 
-type WordCopy = Foreign<[Buffer, number, number, Buffer], void>;
+type BlockCopy = Foreign<[Buffer], void>;
+
+/** `struct pitayad_block` of native/pitayad.c, by offsets in bytes. */
+const BLOCK = { mapping: 0, memory: 8, words: 16, bytes: 24 } as const;
 
 interface Addons {
   readonly mmap: {
@@ -39,6 +42,7 @@ interface Addons {
     map(bytes: number, protection: number, flags: number, fd: number, offset: number): Buffer;
   };
   readonly ffi: { Library(path: string | null, functions: Record<string, [string, string[]]>): unknown };
+  readonly ref: { address(buffer: Buffer): number };
 }
 
 /** Where build.mjs puts the add-ons for the Node that runs this, seen from the bundle or from the sources. */
@@ -64,30 +68,38 @@ export function loadNative(folder: string = nativeFolder()): Native {
   }
 }
 
-function wrap({ mmap, ffi }: Addons, folder: string): Native {
-  const copy: [string, string[]] = ['void', ['pointer', 'uint32', 'uint32', 'pointer']];
+function wrap({ mmap, ffi, ref }: Addons, folder: string): Native {
   const own = ffi.Library(`${folder}/libpitayad.so`, {
-    pitayad_read_words: copy,
-    pitayad_write_words: copy,
+    pitayad_read_block: ['void', ['pointer']],
+    pitayad_write_block: ['void', ['pointer']],
     pitayad_sd_notify: ['int', ['string', 'string']],
   }) as {
-    readonly pitayad_read_words: WordCopy;
-    readonly pitayad_write_words: WordCopy;
+    readonly pitayad_read_block: BlockCopy;
+    readonly pitayad_write_block: BlockCopy;
     readonly pitayad_sd_notify: Foreign<[string, string], number>;
   };
   const libc = ffi.Library(null, { flock: ['int', ['int', 'int']] }) as {
     readonly flock: Foreign<[number, number], number>;
   };
-  // ffi-napi keeps the buffers that it was given until it calls back.
-  const inPool = (copyWords: WordCopy, mapping: Buffer, first: number, memory: Uint32Array) =>
+  const inPool = (copy: BlockCopy, mapping: Buffer, first: number, memory: Uint32Array) =>
     new Promise<void>((resolve, reject) => {
+      const block = Buffer.alloc(BLOCK.bytes);
       const bytes = Buffer.from(memory.buffer, memory.byteOffset, memory.byteLength);
-      copyWords.async(mapping, first, memory.length, bytes, (error) => (error ? reject(error) : resolve()));
+      block.writeBigUInt64LE(BigInt(ref.address(mapping) + 4 * first), BLOCK.mapping);
+      block.writeBigUInt64LE(BigInt(ref.address(bytes)), BLOCK.memory);
+      block.writeUInt32LE(memory.length, BLOCK.words);
+      // The copy knows addresses only: until it is over, nobody may collect what is there.
+      const kept = [block, mapping, bytes];
+      copy.async(block, (error) => {
+        kept.length = 0;
+        if (error) reject(error);
+        else resolve();
+      });
     });
   return {
     map: (bytes, fd, offset) => mmap.map(bytes, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, fd, offset),
-    readWords: (mapping, first, to) => inPool(own.pitayad_read_words, mapping, first, to),
-    writeWords: (mapping, first, from) => inPool(own.pitayad_write_words, mapping, first, from),
+    readWords: (mapping, first, to) => inPool(own.pitayad_read_block, mapping, first, to),
+    writeWords: (mapping, first, from) => inPool(own.pitayad_write_block, mapping, first, from),
     flock: (fd, operation) => libc.flock(fd, operation) === 0,
     sdNotify: (socketName, message) => own.pitayad_sd_notify(socketName, message),
   };

@@ -12,6 +12,7 @@ import { openDevmem } from './fpga/bus/devmem.ts';
 import { openMonitor } from './fpga/bus/monitor.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
+import { listen } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
 /** Whatever has not ended by then, in ms, is cut off. */
@@ -64,7 +65,14 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   ends.push(() => instrument.close());
 
   const modules = instrument.modules.map(({ name }) => name);
-  const door = { address: '127.0.0.1', port: 0 };
+  const door = await listen(instrument, log, {
+    listen: config.listen,
+    maxClients: config.max_clients,
+    maxMessageBytes: config.max_message_bytes,
+    maxQueuedBytes: config.max_queued_bytes,
+    allowedNetworks: config.allowed_networks,
+  });
+  ends.push(() => door.close());
 
   if (config.discovery) {
     const announcement = announceByBonjour(boardService(identity, modules, door), log);

@@ -42,6 +42,6 @@ export function factorOf(units: string, own: string): number {
     const factor = prefix === '' ? 1 : Object.hasOwn(PREFIXES, prefix) ? PREFIXES[prefix] : undefined;
     if (factor !== undefined) return factor;
   }
-  const allowed = own === '' ? 'it has none' : `allowed are ${own}, with a prefix such as m or k if you like, and none`;
+  const allowed = own === '' ? 'the parameter has none' : `allowed are ${own}, ${own} with an SI prefix, or no unit`;
   throw new Refusal(`The unit ${JSON.stringify(units.slice(0, 40))} does not fit; ${allowed}; nothing was changed.`);
 }

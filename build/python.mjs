@@ -6,7 +6,7 @@ import { cached, hashOf, Missing, need, root, run } from './tools.mjs';
 const plugIns = join(root, 'deploy/pymodaq_plugins_pitayad');
 
 /** The program `python` of a virtual environment with what a requirements file asks for. */
-export async function python(name, requirements) {
+async function python(name, requirements) {
   const file = join(root, requirements);
   if (!existsSync(file)) throw new Error(`${requirements} is not there`);
   need({ python3: 'python3' });
@@ -38,12 +38,17 @@ export function pymodaqVersions() {
   return files.flatMap((name) => /^requirements-(\d.*)\.txt$/.exec(name)?.[1] ?? []).sort();
 }
 
+/** A Python with PyMoDAQ of that version. */
+export function pymodaqPython(version) {
+  return python(`pymodaq-${version}`, `test/interop/requirements-${version}.txt`);
+}
+
 /**
  * A Python with PyMoDAQ of that version, and the environment variables with which it finds our plug-ins, as it would
  * had they been installed into it.
  */
-export async function pymodaq(version) {
-  const program = await python(`pymodaq-${version}`, `test/interop/requirements-${version}.txt`);
+export async function pymodaqWithPlugIns(version) {
+  const program = await pymodaqPython(version);
   const files = readdirSync(plugIns, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && !/__pycache__|egg-info/.test(entry.parentPath))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -54,7 +59,8 @@ export async function pymodaq(version) {
     const copy = join(out, '.copy');
     mkdirSync(copy);
     cpSync(plugIns, copy, { recursive: true });
-    const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', '--target', out, copy];
+    const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--no-index', '--no-build-isolation'];
+    const pip = ['-m', 'pip', 'install', ...options, '--target', out, copy];
     await run(program, pip);
     rmSync(copy, { recursive: true });
   });

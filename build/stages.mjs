@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buildNative, nodeArmv7, unsupported } from './native.mjs';
-import { pymodaq, pymodaqVersions, testPython } from './python.mjs';
+import { pymodaqPython, pymodaqVersions, pymodaqWithPlugIns, testPython } from './python.mjs';
 import { cached, dist, endChildrenOnSignals, hashOf, Missing, need, root, run, say, tail } from './tools.mjs';
 
 const logs = join(dist, 'test');
@@ -153,7 +153,7 @@ async function bench() {
 /** The real PyMoDAQ, for what is compared with it: the last version of each serialiser. */
 export async function benchmarkEnvironment() {
   const last = (major) => pymodaqVersions().findLast((version) => version.startsWith(major));
-  const [v4, v5] = await Promise.all([pymodaq(last('4')), pymodaq(last('5'))]);
+  const [v4, v5] = await Promise.all(['4', '5'].map((major) => pymodaqWithPlugIns(last(major))));
   return { ...v4.env, PITAYAD_PYMODAQ_4: v4.program, PITAYAD_PYMODAQ_5: v5.program };
 }
 
@@ -222,11 +222,11 @@ async function device() {
   return uvu('^device/.*\\.test\\.ts$', { PITAYAD_NODE_ARMV7: node }, 900);
 }
 
-/** The real PyMoDAQ of one version, with our plug-ins, against the bundle. */
+/** The real PyMoDAQ of one version, with our plug-ins (run.py installs them beside it), against the bundle. */
 async function interop(version) {
   if (!existsSync(join(root, 'test/interop/run.py'))) throw new Error('test/interop/run.py is not there');
-  const { program, env } = await pymodaq(version);
+  const python = await pymodaqPython(version);
   const daemon = join(dist, 'pitayad.cjs');
-  const args = ['test/interop/run.py', '--version', version, '--python', program, '--daemon', daemon];
-  return run(program, args, { env, timeout: 1200, allowFailure: true });
+  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', daemon];
+  return run(python, args, { timeout: 1200, allowFailure: true });
 }

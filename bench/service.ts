@@ -11,7 +11,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import { encodeV5 } from '../src/server/wire/encode.ts';
 import { fromPlain, str } from '../src/server/wire/values.ts';
 
@@ -83,10 +83,12 @@ class RawClient {
 }
 
 const children: ChildProcess[] = [];
+const errors = new Map<ChildProcess, Interface>();
 
 /** Starts a process and waits for the line in which it tells its port. */
 async function serve(args: readonly string[], port: (line: string) => number | undefined): Promise<number> {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  errors.set(child, createInterface({ input: child.stderr }));
   children.push(child);
   for await (const line of createInterface({ input: child.stdout })) {
     const found = port(line);
@@ -95,9 +97,18 @@ async function serve(args: readonly string[], port: (line: string) => number | u
   throw new Error(`${args.join(' ')} ended without a port`);
 }
 
+/** Runs inside the daemon before it starts: on SIGUSR2 tells the event loop's delay since the last time, on stderr. */
+const WATCH_LOOP = `data:text/javascript,
+  import { monitorEventLoopDelay } from 'node:perf_hooks';
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  process.on('SIGUSR2', () => { console.error('delay ' + delay.percentile(99.9) / 1e6); delay.reset(); });`;
+
 const daemon = (): Promise<number> =>
   serve(
     [
+      '--import',
+      WATCH_LOOP.replaceAll('\n', ' '),
       'dist/pitayad.cjs',
       'serve',
       '--bus',
@@ -167,6 +178,16 @@ async function compare(
 const message = (command: Record<string, unknown>): Uint8Array => encodeV5(fromPlain(command));
 const GRAB = message({ command: 'grab', module: 'scope' });
 const LIVE_GRAB = message({ command: 'grab', module: 'scope', fresh: false });
+
+/** Event-loop delay of the daemon since the last call, 99.9th percentile in ms; the sampling period of 1 ms is in it. */
+async function loopDelay(): Promise<number> {
+  const [[child, lines] = []] = errors;
+  if (!child || !lines) throw new Error('there is no daemon');
+  const told = once(lines, 'line');
+  child.kill('SIGUSR2');
+  const [text] = (await told) as [string];
+  return Number(text.replace('delay ', ''));
+}
 
 /** `status` as the daemon answers it, through the shell command. */
 function status(port: number): Record<string, unknown> {
@@ -238,6 +259,16 @@ async function main(): Promise<void> {
   const acquisitions = number(status(port), 'counters', 'acquisitions') - acquisitionsBefore;
   const words = (number(status(port), 'bus', 'wordsRead') - wordsBefore) / acquisitions;
   judge(`bus words a trace of 2 x 16382 points: ${words.toFixed(1)}`, words, 2 * 16382 + 16, 1);
+
+  await loopDelay();
+  await new Promise((done) => setTimeout(done, quick ? 1000 : 5000));
+  const idle = await loopDelay();
+  await timesOf(quick ? 200 : 2000, () => viewer.ask(GRAB, 2));
+  const busy = await loopDelay();
+  const delays = `event-loop delay, 99.9 %: ${busy.toFixed(1)} ms while grabbing, ${idle.toFixed(1)} ms idle`;
+  // A time, and no ratio: in a short run beside others it is only told.
+  if (quick) console.log(delays);
+  else judge(`${delays}; difference in ms`, busy - idle, 5);
 
   const mover = await RawClient.open(port, 'ACTUATOR');
   const echo = await RawClient.open(await bareServer(200), 'ACTUATOR');

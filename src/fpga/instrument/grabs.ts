@@ -422,6 +422,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
         decimation: values.decimation,
         inputs: inputs.join(','),
         clipped: recording.clipped,
+        // The ring has every sample between its first and its last.
         lost: 0,
         overwritten: recording.overwritten,
         calibrated: false,

@@ -8,7 +8,7 @@ import { nearest } from '../../nearest.ts';
 import type { RegisterBus } from '../bus/bus.ts';
 import type { ModuleDescription, Value } from '../description.ts';
 import type { ModuleDriver, Taken } from '../driver.ts';
-import { type ModuleDeclaration, moduleDriver } from '../module.ts';
+import { type ModuleDeclaration, moduleDriver, type TypedDriver } from '../module.ts';
 import { modules } from '../modules/modules.ts';
 import { scope } from '../modules/scope.ts';
 import { registerFile } from '../registers.ts';
@@ -47,9 +47,11 @@ const LOG_QUIET_MS = 10_000;
 /** Values by name, not judged. */
 type Values = Readonly<Record<string, unknown>>;
 
+type Driver = ModuleDriver & Pick<TypedDriver<unknown>, 'remember'>;
+
 /** A module, and its way of being written. */
 interface Module {
-  readonly driver: ModuleDriver;
+  readonly driver: Driver;
   readonly name: string;
   /** Names of the parameters that can be written. */
   readonly settable: readonly string[];
@@ -65,9 +67,10 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const registers = registerFile(bus);
   const board = { frequencyCorrection };
   const scopeDriver = moduleDriver(registers, scope, board);
-  const drivers: readonly ModuleDriver[] = modules.map((declaration) =>
-    // The driver's own types matter to the scope's acquisition only; here all modules are alike.
-    declaration === scope ? scopeDriver : moduleDriver(registers, declaration as unknown as ModuleDeclaration, board),
+  const drivers = modules.map(
+    (declaration): Driver =>
+      // The driver's own types matter to the scope's acquisition only; here all modules are alike.
+      declaration === scope ? scopeDriver : moduleDriver(registers, declaration as unknown as ModuleDeclaration, board),
   );
   const counters = newCounters();
   const owners = ownership();
@@ -113,7 +116,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       await module.driver.readBack();
       const wanted = saved?.[module.name] ?? {};
       if (freshlyLoaded) await restore(module, wanted);
-      else if (module.driver === scopeDriver) scopeDriver.remember(wanted);
+      else module.driver.remember(wanted);
     }
     const unknown = Object.keys(saved ?? {}).filter((name) => !parts.has(name));
     if (unknown.length > 0)
@@ -264,8 +267,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
         await configureFirst(config);
         if (stoppedBy !== undefined) throw new Refusal(`The grab was stopped by ${stoppedBy}.`);
         checkOpen();
-        // What has just been written is in no trace that was armed before.
-        inner = scopes.grab({ ...rest, fresh: true });
+        inner = scopes.grab(rest);
         return inner.result;
       };
 

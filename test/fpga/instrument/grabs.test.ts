@@ -204,6 +204,22 @@ test('a setting that changes during an acquisition begins it anew with the new s
   assert.equal(JSON.parse(String(trace.attributes.settings)).decimation, 64);
 });
 
+test('an acquisition that ends while a setting is being written is begun anew', async () => {
+  const { bus, instrument } = await timed();
+  bus.sample = numbered;
+  bus.lasts = undefined;
+  const grab = instrument.grab(alice, 'scope');
+  await eventually(() => bus.polls > 0, 'armed');
+  bus.writeMs = 30;
+  const writing = instrument.configure(bob, 'scope', { decimation: 64 });
+  bus.finish();
+  bus.lasts = 0;
+  await writing;
+  bus.writeMs = 0;
+  const trace = await grab.result;
+  assert.deepEqual([first(trace), trace.attributes.decimation], [2, 64]);
+});
+
 test('a setting that is written again as it is disturbs no acquisition', async () => {
   const { bus, instrument } = await timed();
   bus.lasts = undefined;

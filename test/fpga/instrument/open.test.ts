@@ -103,6 +103,37 @@ test('only its owner writes a module; a grab with settings is a write, one witho
   await instrument.configure(bob, 'scope', { decimation: 64 });
 });
 
+test('a write that had to wait is refused if the module has got an owner meanwhile', async () => {
+  const { bus, instrument } = await timed();
+  bus.writeMs = 20;
+  const first = instrument.configure(alice, 'scope', { decimation: 64 });
+  const second = instrument.configure(bob, 'scope', { decimation: 2 });
+  await instrument.attach(alice, 'scope', 'own');
+  await first;
+  assert.match(await refusal(second), /held by alice/);
+  assert.equal((await instrument.get('scope', ['decimation'])).decimation, 64);
+});
+
+test('after a restart beside a running FPGA, what its registers do not tell comes from the state', async () => {
+  await withFolder(async (statePath) => {
+    const one = await timed({ statePath });
+    await one.instrument.configure(alice, 'asg0', { waveform: 'square', output_direct: 'out1' });
+    await one.instrument.configure(alice, 'scope', { trace_average: 7, decimation: 64 });
+    await one.instrument.close();
+    const { wordsWritten } = one.bus.traffic;
+    one.bus.registers.preset(0x4010_0014, 1024);
+    const { bus } = one;
+    const two = await openInstrument({ bus, identity, log: silent, statePath, freshlyLoaded: false });
+    assert.equal(bus.traffic.wordsWritten, wordsWritten);
+    assert.deepEqual(await two.get('scope', ['trace_average', 'decimation']), { trace_average: 7, decimation: 1024 });
+    assert.deepEqual(await two.get('asg0', ['waveform', 'output_direct']), {
+      waveform: 'square',
+      output_direct: 'out1',
+    });
+    await two.close();
+  });
+});
+
 test('what is wrong in one value leaves all as it was', async () => {
   const { bus, instrument } = await timed();
   const before = bus.registers.content();

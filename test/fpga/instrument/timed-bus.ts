@@ -31,6 +31,8 @@ export interface TimedBus extends RegisterBus {
   beforeRead: (address: number) => void;
   /** The next so many reads of the control word fail. */
   failPolls: number;
+  /** A write of a word outside the control word takes this long, in ms; it takes effect at its end. */
+  writeMs: number;
   /** A block read takes this long, in ms. */
   blockMs: number;
   /** Block reads asked for: address and words. */
@@ -54,6 +56,7 @@ export function timedBus(name = 'timed'): TimedBus {
     },
     lasts: 0,
     blockMs: 0,
+    writeMs: 0,
     failPolls: 0,
     beforeRead: () => {},
     triggeredAgain: false,
@@ -86,6 +89,7 @@ export function timedBus(name = 'timed'): TimedBus {
     },
 
     async write(address, value) {
+      if (bus.writeMs > 0 && address !== CONTROL) await new Promise((resolve) => setTimeout(resolve, bus.writeMs));
       if (address === CONTROL && value & 2) over = true;
       if (address === CONTROL && value & 1) {
         over = false;

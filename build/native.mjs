@@ -6,7 +6,17 @@
  *     mmap-io.node, ffi_bindings.node, ref_bindings.node
  *     libpitayad.so
  */
-import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { cached, cacheFolder, dist, hashOf, Missing, need, root, run, say } from './tools.mjs';
@@ -86,12 +96,19 @@ export async function buildNative(target = 'host', { retry = false } = {}) {
       throw new Error(failure, { cause: error });
     }
   });
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  const fresh = `${folder}.${process.pid}`;
+  mkdirSync(fresh, { recursive: true });
   for (const name of readdirSync(built)) {
-    if (!name.startsWith('.')) copyFileSync(join(built, name), join(folder, name));
+    if (!name.startsWith('.')) copyFileSync(join(built, name), join(fresh, name));
   }
-  writeFileSync(stamp, hash);
+  writeFileSync(join(fresh, '.hash'), hash);
+  rmSync(folder, { recursive: true, force: true });
+  try {
+    renameSync(fresh, folder);
+  } catch {
+    // Another build was as quick, and its add-ons are the same.
+    rmSync(fresh, { recursive: true });
+  }
   return folder;
 }
 

@@ -10,7 +10,7 @@
  */
 import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
-import { halt, SAMPLES, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
+import { halt, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import {
@@ -27,6 +27,7 @@ import {
   startRolling,
 } from './acquisition.ts';
 import type { Counters } from './counters.ts';
+import { checkGrabOptions, LONGEST_TIMEOUT } from './grab-options.ts';
 import type { Grab, GrabOptions, Progress, Trace, TraceChannel } from './instrument.ts';
 import { nap } from './nap.ts';
 import { isClipped, type Part, partOf, timeAxis, tracePoints, union } from './trace.ts';
@@ -37,9 +38,6 @@ const DEFAULT_MARGIN = 5;
 /** Progress is told of what lasts longer than this, and then again after each of these, in ms. */
 const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
-
-/** Longest time-out, in s: what a timer takes. */
-const LONGEST_TIMEOUT = 2_000_000;
 
 export interface ScopeGrabsOptions {
   readonly registers: RegisterFile;
@@ -441,7 +439,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       counters.grabs++;
       let request: Request | undefined;
       const result = new Promise<Trace>((resolve, reject) => {
-        checkGrabOptions(wanted);
+        checkGrabOptions({ ...wanted });
         const { fresh = true, timeout, start: first, points } = wanted;
         request = {
           fresh,
@@ -516,21 +514,6 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     known = undefined;
     outdated = true;
     if (current) rest.wake();
-  }
-}
-
-/** @throws Refusal: a time-out, start or number of points that no grab can have. */
-export function checkGrabOptions({ timeout, start: first, points }: GrabOptions): void {
-  if (timeout !== undefined && !(timeout > 0 && timeout <= LONGEST_TIMEOUT)) {
-    throw new Refusal(`A grab's timeout is more than 0 and at most ${LONGEST_TIMEOUT} s, not ${timeout}.`);
-  }
-  // A trace at decimation 1 is two points shorter; the last start that all traces have is allowed.
-  const last = tracePoints(1) - 1;
-  if (first !== undefined && !(Number.isInteger(first) && first >= 0 && first <= last)) {
-    throw new Refusal(`A grab's start is a whole number from 0 to ${last}, not ${first}.`);
-  }
-  if (points !== undefined && !(Number.isInteger(points) && points >= 1 && points <= SAMPLES)) {
-    throw new Refusal(`A grab's points are a whole number from 1 to ${SAMPLES}, not ${points}.`);
   }
 }
 

@@ -11,10 +11,12 @@ import type { ModuleDriver, Taken } from '../driver.ts';
 import { type ModuleDeclaration, moduleDriver, type TypedDriver } from '../module.ts';
 import { modules } from '../modules/modules.ts';
 import { scope } from '../modules/scope.ts';
+import { show } from '../parameters.ts';
 import { registerFile } from '../registers.ts';
 import { hostClock } from './clock.ts';
 import { newCounters } from './counters.ts';
-import { checkGrabOptions, refuseHopeless, scopeGrabs } from './grabs.ts';
+import { checkGrabOptions } from './grab-options.ts';
+import { refuseHopeless, scopeGrabs } from './grabs.ts';
 import type { BoardIdentity, Change, Client, Grab, GrabOptions, Instrument, Progress, Trace } from './instrument.ts';
 import { outputsOff } from './off.ts';
 import { ownership } from './ownership.ts';
@@ -168,7 +170,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     if (module) return module;
     const near = nearest(String(name), parts.keys());
     const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-    throw new Refusal(`There is no module ${JSON.stringify(name)}${hint}; there are ${[...parts.keys()].join(', ')}.`);
+    throw new Refusal(`There is no module ${show(name)}${hint}; there are ${[...parts.keys()].join(', ')}.`);
   }
 
   function checkOwner(client: Client, name: string): void {
@@ -258,7 +260,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
           const able = drivers.filter((driver) => driver.description.grabs).map((driver) => driver.description.name);
           throw new Refusal(`${name} records no traces; ${able.join(', ')} does.`);
         }
-        checkGrabOptions(wanted);
+        checkGrabOptions({ ...wanted });
         const { config, ...rest } = wanted;
         if (config === undefined || Object.keys(config).length === 0) {
           inner = scopes.grab(rest);
@@ -296,6 +298,9 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
     async attach(client, name, mode) {
       moduleOf(name);
+      if (mode !== 'own' && mode !== 'share') {
+        throw new Refusal(`A module is attached as own or share, not ${show(mode)}; nothing was changed.`);
+      }
       owners.attach(client, name, mode);
     },
 

@@ -172,7 +172,11 @@ async function check() {
   const folders = ['deploy', 'test', 'bench'].filter((folder) => existsSync(join(root, folder)));
   const programs = [
     ['tsc', join(root, 'node_modules/.bin/tsc'), ['--noEmit']],
-    ['biome', join(root, 'node_modules/.bin/biome'), ['check', '--colors=off', '.']],
+    [
+      'biome',
+      join(root, 'node_modules/.bin/biome'),
+      ['check', '--colors=off', 'src', 'test', 'bench', 'build', 'build.mjs'],
+    ],
     ['ruff', ruff, ['check', '--no-cache', ...folders]],
   ];
   const results = await Promise.all(

@@ -9,7 +9,7 @@ import { networkInterfaces } from 'node:os';
 import { Bonjour } from 'bonjour-service';
 import type { Logger } from 'pino';
 import { type Announcement, numbered, SERVICE_TYPE, type Service } from './discovery.ts';
-import { type Interfaces, type Link, linksOf, ownAddresses } from './links.ts';
+import { type Interfaces, isLoopback, type Link, linksOf, ownAddresses } from './links.ts';
 import { addressRecords, type Claim, type Conflict, conflictIn, type Packet, trimmed } from './records.ts';
 
 /** How often the addresses of this machine are looked at, in ms. */
@@ -91,7 +91,7 @@ export function announceByBonjour(
       return;
     }
     const described = [...wanted.values()].map((link) => `${link.name}: ${link.addresses.join(' ')}`).join(', ');
-    if (described !== links) log.info({ links: described || 'none' }, 'discovery: addresses to announce');
+    if (described !== links) log.debug({ links: described || 'none' }, 'discovery: addresses to announce');
     links = described;
 
     for (const [key, { end }] of responders) {
@@ -147,8 +147,7 @@ export function announceByBonjour(
   }
 
   look();
-  if (responders.size === 0)
-    log.info({ listensOn: service.listensOn }, 'not announced: there is no network to do so on');
+  if (responders.size === 0) log.info({ reason: whyNot(service.listensOn) }, 'not announced');
   const timer = setInterval(look, LOOK_EVERY_MS);
   timer.unref();
 
@@ -163,6 +162,11 @@ export function announceByBonjour(
       responders.clear();
     },
   };
+}
+
+function whyNot(listensOn: string): string {
+  if (isLoopback(listensOn)) return `nothing outside this computer can connect to ${listensOn}`;
+  return 'there is no network; it is announced as soon as there is one';
 }
 
 /** Different whenever a link has to be announced anew: another address, or another device by the same name. */

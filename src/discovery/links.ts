@@ -45,3 +45,7 @@ function isReached(address: string, listensOn: string): boolean {
 export function ownAddresses(interfaces: Interfaces): Set<string> {
   return new Set(Object.values(interfaces).flatMap((infos = []) => infos.map((info) => info.address)));
 }
+
+export function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address);
+}

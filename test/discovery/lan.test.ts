@@ -171,7 +171,7 @@ test('IPv4 and global IPv6, where both are listened on; of one address, that alo
 test('what listens on loopback is not announced', async ({ lan }) => {
   const [near, far] = await Promise.all([browse(lan, 'board'), browse(lan, 'pc')]);
   const board = announce(lan, 'board', 'rp', '6341', '127.0.0.1');
-  await board.logged('not announced: there is no network to do so on');
+  await board.logged('not announced');
   await sleep(3000);
   assert.deepEqual(
     [...near.events, ...far.events].filter(({ event }) => event !== 'browsing'),
@@ -232,7 +232,7 @@ test('started before there is any network: announced when it comes', async ({ la
   lan.run('board', 'ip', 'link', 'set', 'lo', 'down');
   const browser = await browse(lan);
   const board = announce(lan, 'board', 'rp', '6341');
-  await board.logged('not announced: there is no network to do so on');
+  await board.logged('not announced');
   lan.run('board', 'ip', 'address', 'add', '10.77.0.2/24', 'dev', 'board');
   const { addresses } = await browser.until(({ event }) => event === 'added', 10);
   assert.deepEqual(addresses, ['10.77.0.2']);

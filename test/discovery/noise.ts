@@ -23,9 +23,8 @@ const question = Buffer.concat([
 ]);
 
 for (let k = 0; k < 500; k++) {
-  const message = k % 2 === 0 ? Buffer.from(question) : Buffer.alloc(byte() * 4, 0);
-  if (k % 2 === 1) message.forEach((_, i) => message.writeUInt8(byte(), i));
-  else message.writeUInt8(byte(), byte() % message.length);
+  const message = k % 2 === 0 ? Buffer.from(question) : Buffer.from(Array.from({ length: byte() * 4 }, byte));
+  if (k % 2 === 0) message.writeUInt8(byte(), byte() % message.length);
   // Every other one as an answer.
   if (k % 4 < 2 && message.length > 2) message.writeUInt8(0x84, 2);
   await new Promise<void>((resolve, reject) =>

@@ -9,7 +9,7 @@ from qtpy import QtCore
 
 from .hardware.board import Board, Event, Module
 from .hardware.errors import PitayadError
-from .hardware.settings import Setting, same
+from .hardware.settings import read_literal, same
 from .parameters import CHOICE, SETTINGS, declaration
 from .utils import ThreadCommand
 
@@ -71,7 +71,8 @@ class BoardPlugin:
             if board is not None:
                 board.close()
             raise
-        return f"connected to {self.controller}"
+        about = " ".join(str(self.controller.identity.get(key, "")) for key in ("model", "serial"))
+        return f"connected to {self.controller} {about}".rstrip()
 
     def _close(self) -> None:
         """Lets go of the board; the master's connection ends."""
@@ -103,7 +104,8 @@ class BoardPlugin:
         """The board's settings in place of those in the tree, here and in the window."""
         root = self.module.settings()
         described = {parameter["name"]: parameter for parameter in self.module.description["parameters"]}
-        tree = [declaration(setting, described) for setting in root.children]
+        # What else is in it is for PyMoDAQ's own network modules.
+        tree = [declaration(leaf, described) for leaf in root.leaves() if leaf.name in described]
         blocked = self.settings.blockSignals(True)
         try:
             self.settings.child(SETTINGS).setOpts(tree=tree)
@@ -115,6 +117,8 @@ class BoardPlugin:
         """A value as the board has it, here and in the window."""
         for leaf in leaves(self.settings.child(SETTINGS)):
             if leaf.name() == name:
+                if isinstance(value, (list, tuple)):
+                    value = str(list(value))
                 blocked = self.settings.blockSignals(True)
                 try:
                     leaf.setValue(value)
@@ -139,7 +143,7 @@ class BoardPlugin:
     def _write(self, values: dict[str, Any]) -> None:
         """Sets values on the board, and shows what it took; a refusal goes to the status line, the old value back."""
         try:
-            taken = self.module.set(**values)
+            taken = self.module.set(**{name: self._for_board(name, value) for name, value in values.items()})
         except PitayadError as error:
             self._say(str(error))
             try:
@@ -149,6 +153,12 @@ class BoardPlugin:
                 taken = {name: shown[name] for name in values if name in shown}
         for name, value in taken.items():
             self._show(name, value)
+
+    def _for_board(self, name: str, value: Any) -> Any:
+        """Lists of numbers are shown as text."""
+        if isinstance(value, str) and self.module.parameter(name)["kind"] == "numbers":
+            return read_literal(value)
+        return value
 
     def _apply(self, stored: dict[str, Any]) -> None:
         """Writes the stored values that differ from the board's."""
@@ -208,4 +218,4 @@ def leaves(group: Any) -> list[Any]:
     return found
 
 
-__all__ = ["BoardPlugin", "Setting"]
+__all__ = ["BoardPlugin"]

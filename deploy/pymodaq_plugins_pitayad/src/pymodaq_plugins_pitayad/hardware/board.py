@@ -231,6 +231,7 @@ class Board:
         self._data: Link | None = None
         self._closed = False
         self.address = Address((), 0)
+        self.identity: dict[str, Any] = {}
         self._modules: dict[str, Module] = {}
         self._commands = self._link("ACTUATOR")
         try:
@@ -268,10 +269,11 @@ class Board:
 
     def _describe(self) -> None:
         reply = self.ask("list")
-        modules = reply.get("modules", [])
-        if isinstance(modules, dict):
-            modules = list(modules.values())
-        self._modules = {module["name"]: Module(self, module) for module in modules}
+        try:
+            self._modules = {module["name"]: Module(self, module) for module in reply.pop("modules")}
+        except (KeyError, TypeError) as error:
+            raise NotProtocol(f"{self.address} does not say what modules it has") from error
+        self.identity = reply
 
     # ------------------------------------------------------------------------------------------- asking
 
@@ -353,7 +355,7 @@ class Board:
         """Withdraws the grabs of this client, without waiting."""
         data = self._data
         if data is not None and data.connected:
-            data.submit("stop", lambda outcome: None, module=module)
+            data.submit("stop", lambda outcome: None, module=module, all=False)
 
     def _data_link(self) -> Link:
         with self._lock:
@@ -443,10 +445,11 @@ class Board:
         self.close()
 
     def __str__(self) -> str:
-        return str(self.address)
+        host = self.identity.get("hostname")
+        return f"{host} ({self.address})" if host else str(self.address)
 
     def __repr__(self) -> str:
-        return f"<Board {self.address}: {', '.join(self._modules)}>"
+        return f"<Board {self}: {', '.join(self._modules)}>"
 
 
 def default_owner() -> str:

@@ -63,7 +63,7 @@ def _setting(element: ElementTree.Element) -> Setting:
         kind="group" if group else kind,
         title=element.tag if title == "None" else title,
         value=None if group else read_value(kind, element.text or ""),
-        limits=_literal(element.get("limits")),
+        limits=read_literal(element.get("limits")),
         unit=element.get("suffix") or "",
         tip=element.get("tip") or "",
         readonly=element.get("readonly") == "1",
@@ -93,7 +93,7 @@ def read_value(kind: str, text: str) -> Any:
 def _listed(text: str) -> Any:
     """``str('HV')``, ``int(8)``, ``'HV'``, ``8`` or ``HV``."""
     wrapped = WRAPPED.fullmatch(text.strip())
-    inner = _literal(wrapped[2] if wrapped else text)
+    inner = read_literal(wrapped[2] if wrapped else text)
     if inner is None:
         inner = wrapped[2] if wrapped else text
     if wrapped and wrapped[1] != "str":
@@ -110,8 +110,8 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def _literal(text: str | None) -> Any:
-    """A Python literal, or None if it is not one."""
+def read_literal(text: str | None) -> Any:
+    """A Python literal: a number, a text, a list of them. None for all else, and nothing is evaluated."""
     if text is None or len(text) > MAX_LITERAL:
         return None
     try:

@@ -1,0 +1,52 @@
+"""Lines of the form ``ok   what`` and ``FAIL what: why``, one for each check."""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+
+T = {"failed": 0}
+
+
+@contextlib.contextmanager
+def check(what: str) -> Iterator[None]:
+    """Passed when its body does not raise. What comes after goes on in any case."""
+    try:
+        yield
+    except Exception as error:
+        T["failed"] += 1
+        if not isinstance(error, AssertionError):
+            traceback.print_exc()
+        print(f"FAIL {what}: {type(error).__name__} {error}", flush=True)
+    else:
+        print(f"ok   {what}", flush=True)
+
+
+def note(*what: object) -> None:
+    """A measured value, shown with the checks."""
+    print("    ", *what, flush=True)
+
+
+def watchdog(seconds: float) -> None:
+    """Ends the process, with what every thread was doing."""
+
+    def end() -> None:
+        faulthandler.dump_traceback()
+        print(f"FAIL time limit of {seconds} s", flush=True)
+        os._exit(9)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+
+
+def leave() -> None:
+    """Without Python's own way out: PyMoDAQ's threads and widgets often crash on it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if T["failed"] else 0)

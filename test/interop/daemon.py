@@ -1,0 +1,109 @@
+"""The daemon under test, and its own command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+PROGRAM = os.environ.get("PITAYAD_DAEMON", "")
+START_TIMEOUT = 20.0
+
+
+class Daemon:
+    """Serves the simulator with out1 wired to in1 until it is stopped. ``host``: where it listens."""
+
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, discovery: bool = False, state: Path | None = None
+    ) -> None:
+        self.options = ["--bus", "simulator", "--log-format", "json", "--log-level", "debug"]
+        self.options += [] if discovery else ["--no-discovery"]
+        self.options += ["--state", str(state)] if state else []
+        self.host = host
+        self.port = port
+        self.lines: list[dict[str, Any]] = []
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, again on the port that it had."""
+        command = ["node", PROGRAM, "serve", *self.options, "--listen", f"{self.host}:{self.port}"]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+        )
+        serving: queue.Queue[int | str] = queue.Queue()
+        threading.Thread(target=self._read, args=(self.process, serving), daemon=True).start()
+        answer = serving.get(timeout=START_TIMEOUT)
+        if isinstance(answer, str):
+            raise RuntimeError(f"the daemon did not start: {answer}")
+        self.port = answer
+
+    def _read(self, process: subprocess.Popen[str], serving: queue.Queue[int | str]) -> None:
+        last = ""
+        for line in process.stdout or ():
+            last = line.strip()
+            try:
+                entry = json.loads(last)
+            except ValueError:
+                print("     daemon:", last)
+                continue
+            self.lines.append(entry)
+            if entry.get("msg") == "serving":
+                serving.put(int(entry["pymodaq"]["port"]))
+        serving.put(f"it ended with {process.wait()}; {last}")
+
+    def kill(self) -> None:
+        """At once, as a crash or a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """As a service manager would; gives the exit status."""
+        self.process.terminate()
+        return self.process.wait(10)
+
+    def command(self, *arguments: str) -> Any:
+        """``pitayad get …`` and the like, as JSON. Raises RuntimeError with what it said if it failed."""
+        done = subprocess.run(
+            ["node", PROGRAM, *arguments, "--json", "--connect", f"127.0.0.1:{self.port}"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"pitayad {' '.join(arguments)}: {done.stdout}{done.stderr}")
+        return json.loads(done.stdout)
+
+    def set(self, module: str, **values: object) -> None:
+        """``pitayad set``."""
+        self.command("set", module, *(f"{name}={value}" for name, value in values.items()))
+
+    def get(self, module: str) -> dict[str, Any]:
+        """``pitayad get``: settings, without what changes by itself."""
+        return {name: value for name, value in self.command("get", module).items() if name not in VOLATILE}
+
+    def changes(self, since: int = 0) -> list[dict[str, Any]]:
+        """Lines of the log that tell of a changed setting."""
+        return [line for line in self.lines[since:] if line.get("msg") == "changed"]
+
+
+VOLATILE = frozenset(
+    "voltage_in1 voltage_in2 voltage_ch1 voltage_ch2 ch1_firstpoint ch2_firstpoint pretrig_ok current_timestamp"
+    " trigger_timestamp scopetriggerphase".split()
+)
+"""Readings, not settings."""
+
+
+def wait_for(condition: Any, seconds: float = 5.0) -> bool:
+    """Whether it became true in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return bool(condition())

@@ -1,0 +1,139 @@
+"""The real PyMoDAQ of one version, with our plug-ins, against the daemon.
+
+    python run.py --version 5.3.8 --python VENV/bin/python --daemon dist/pitayad.cjs [--only NAME]
+
+Needs the standard library alone. Installs the plug-in package into a folder of its own, opens a network of its own
+where the machine allows it (multicast works there, and nothing reaches the real one), and runs each scenario in a
+process with a home folder of its own. Prints a line for each check, and at the end ``N passed, N failed``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
+
+SCENARIOS = ["client", "stock", "instruments", "sharing"]
+"""Files scenario_NAME.py, in the order in which they run."""
+
+LIMIT = 170
+"""Seconds for one scenario."""
+
+INSIDE = "PITAYAD_INTEROP_INSIDE"
+"""Set in the copy of this program that runs in the network of its own."""
+
+
+def enter_own_network() -> None:
+    """Starts this program again in a network namespace, with one interface on which multicast comes back."""
+    if os.environ.get(INSIDE) or sys.platform != "linux" or not shutil.which("ip") or not shutil.which("unshare"):
+        return
+    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = ["unshare", *user, "--net"]
+    if subprocess.run([*command, "true"], capture_output=True).returncode != 0:
+        return
+    os.environ[INSIDE] = "1"
+    os.execvp(command[0], [*command, sys.executable, *sys.argv])
+
+
+def bring_up_network() -> None:
+    """An interface with an address, and a way for multicast."""
+    if not os.environ.get(INSIDE):
+        print("no network of its own here: discovery is tried on that of this machine")
+        return
+    for line in (
+        "link set lo up",
+        "link add board0 type dummy",
+        "address add 10.77.0.2/24 dev board0",
+        "link set board0 up multicast on",
+        "route add 224.0.0.0/4 dev board0",
+    ):
+        subprocess.run(["ip", *line.split()], check=True)
+
+
+def install(python: str, folder: Path) -> Path:
+    """The package as pip installs it, for PYTHONPATH. From a copy: building leaves files behind."""
+    source = folder / "source"
+    shutil.copytree(PACKAGE, source, ignore=shutil.ignore_patterns("*.egg-info", "__pycache__", "build"))
+    site = folder / "site"
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "--disable-pip-version-check", "--target", str(site), str(source)], check=True, timeout=180)
+    return site
+
+
+def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path) -> tuple[int, int]:
+    """Gives the numbers of checks that passed and failed; a scenario that does not end well has failed once more."""
+    home = folder / f"home-{name}"
+    home.mkdir()
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "TMPDIR": str(home),
+        "QT_QPA_PLATFORM": "offscreen",
+        "PYTHONPATH": os.pathsep.join([str(site), str(HERE)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PITAYAD_DAEMON": str(daemon),
+    }
+    log = folder / f"{name}.log"
+    start = time.monotonic()
+    with log.open("w+b") as output:
+        process = subprocess.Popen(
+            [python, str(HERE / f"scenario_{name}.py")], cwd=home, env=environment, stdout=output, stderr=output
+        )
+        try:
+            code = process.wait(LIMIT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            code = -1
+    text = log.read_text(errors="replace")
+    print(f"--- {name}: {time.monotonic() - start:.0f} s")
+    for line in text.splitlines():
+        if re.match(r"(ok  |FAIL|     ) ", line):
+            print(line)
+    passed, failed = len(re.findall(r"^ok   ", text, re.M)), len(re.findall(r"^FAIL ", text, re.M))
+    if (code != 0 and failed == 0) or passed == 0:
+        failed += 1
+        print(f"FAIL {name} ended with {code}" + (f" after {LIMIT} s" if code == -1 else ""))
+    if failed:
+        print(text[-12000:])
+    return passed, failed
+
+
+def main() -> int:
+    """Exit status 0 if everything passed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--version", required=True, help="of PyMoDAQ, for the headline")
+    parser.add_argument("--python", required=True, help="that has this PyMoDAQ and zeroconf")
+    parser.add_argument("--daemon", required=True, type=Path)
+    parser.add_argument("--only", action="append", choices=SCENARIOS)
+    arguments = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
+    enter_own_network()
+    bring_up_network()
+    passed = failed = 0
+    with tempfile.TemporaryDirectory(prefix="pitayad-interop-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        # Not resolved: the python of a virtual environment is a link, and must be called by its own name.
+        python = str(Path(arguments.python).absolute())
+        site = install(python, folder)
+        print(f"PyMoDAQ {arguments.version}")
+        for scenario in arguments.only or SCENARIOS:
+            good, bad = run_scenario(scenario, python, site, arguments.daemon.resolve(), folder)
+            passed, failed = passed + good, failed + bad
+    print(f"{passed} passed, {failed} failed")
+    return 0 if failed == 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

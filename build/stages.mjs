@@ -18,16 +18,16 @@ const shared = process.env.PITAYAD_SHARED ?? join(root, '../shared');
 /** That ../shared is absent: the one reason for which CI may skip. */
 class NotShared extends Error {}
 
-/** Stages in the order in which they start: what takes longest first. `alone`: nothing runs beside it. */
+/** Stages in the order in which they start. `alone`: what looks at time has the machine to itself. */
 function stages() {
   return [
+    { name: 'unit', run: unit, alone: true },
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
     { name: 'cosim', run: cosim },
-    { name: 'unit', run: unit },
-    { name: 'native', run: native },
-    { name: 'check', run: check },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
+    { name: 'check', run: check },
+    { name: 'native', run: native },
     { name: 'bench', run: bench, alone: true },
   ];
 }
@@ -52,16 +52,27 @@ export async function runStages(names, bundle) {
     report(stage.name, result, (performance.now() - start) / 1000);
   };
   await perform({ name: 'bundle', run: () => bundle().then(() => ({ output: '1 passed, 0 failed', code: 0 })) });
-  const queue = chosen.filter(({ alone }) => !alone);
-  const worker = async () => {
-    for (let stage = queue.shift(); stage !== undefined; stage = queue.shift()) await perform(stage);
-  };
-  await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
-  for (const stage of chosen.filter(({ alone }) => alone)) await perform(stage);
+  for (const group of groups(chosen)) {
+    const worker = async () => {
+      for (let stage = group.shift(); stage !== undefined; stage = group.shift()) await perform(stage);
+    };
+    await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
+  }
 
   const { passed, failed, skipped } = sums;
   say(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return failed > 0 ? 1 : 0;
+}
+
+/** The stages in their order, those together that may run side by side. */
+function groups(chosen) {
+  const found = [];
+  for (const stage of chosen) {
+    const last = found.at(-1);
+    if (last === undefined || stage.alone || last[0].alone) found.push([stage]);
+    else last.push(stage);
+  }
+  return found;
 }
 
 /** What a stage came to; whatever it throws is a failure or a skip with its reason in `why`. */

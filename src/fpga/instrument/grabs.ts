@@ -12,10 +12,8 @@ import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
 import { halt, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
-import { VOLTS_PER_COUNT } from '../volts.ts';
 import {
   type Armed,
-  type ChannelName,
   channelsOf,
   finished,
   isRolling,
@@ -27,9 +25,11 @@ import {
   startRolling,
 } from './acquisition.ts';
 import type { Counters } from './counters.ts';
-import { checkGrabOptions, LONGEST_TIMEOUT } from './grab-options.ts';
-import type { Grab, GrabOptions, Progress, Trace, TraceChannel } from './instrument.ts';
+import { deadlines } from './deadlines.ts';
+import { checkGrabOptions } from './grab-options.ts';
+import type { Grab, GrabOptions, Progress, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
+import { type Recording, type Settings, sum, traceOf } from './recording.ts';
 import { isClipped, type Part, partOf, timeAxis, tracePoints, union } from './trace.ts';
 
 /** Added to the duration of an acquisition where the request names no time-out, in s. */
@@ -68,16 +68,8 @@ interface Request {
   readonly since: number;
   /** In s; undefined: the default. */
   readonly timeout: number | undefined;
-  /** ms of performance.now(). */
-  deadline: number;
   deliver(trace: Trace): void;
   fail(error: unknown): void;
-}
-
-/** The scope's settings, and their JSON text. */
-interface Settings {
-  readonly values: ScopeValues;
-  readonly text: string;
 }
 
 /** The acquisition that runs, or several of them that are averaged. */
@@ -94,21 +86,10 @@ interface Run {
   toldAt: number | undefined;
 }
 
-/** What was measured, for all requests of a run. */
-interface Recording {
-  readonly settings: Settings;
-  readonly channels: readonly ChannelName[];
-  readonly counts: readonly (Int16Array | Float64Array)[];
-  readonly part: Part;
-  readonly t0: number;
-  readonly dt: number;
-  readonly clipped: boolean;
-  readonly overwritten: number;
-}
-
 export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
   const { registers, driver, counters } = options;
   const waiting = new Set<Request>();
+  const limits = deadlines(expire);
   const rest = nap();
   let current: Run | undefined;
   let working = false;
@@ -121,8 +102,6 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
   let rolling: Settings | undefined;
   let known: Settings | undefined;
   let number = 0;
-  let alarm: NodeJS.Timeout | undefined;
-  let alarmAt = Number.POSITIVE_INFINITY;
 
   const settable = driver.description.parameters.filter((parameter) => !parameter.readonly).map(({ name }) => name);
 
@@ -140,25 +119,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
   /** @param seconds from now, unless the request names its own time-out. */
   function setDeadline(request: Request, seconds: number): void {
     const { since, timeout } = request;
-    request.deadline = timeout === undefined ? performance.now() + seconds * 1e3 : since + timeout * 1e3;
-    if (request.deadline < alarmAt) setAlarm(request.deadline);
-  }
-
-  /** One timer for all requests: it rings at the earliest deadline, or before if that was put off. */
-  function setAlarm(time: number): void {
-    clearTimeout(alarm);
-    alarmAt = time;
-    // Timers may fire up to 1 ms early.
-    const ms = Math.max(0, Math.min(time - performance.now(), LONGEST_TIMEOUT * 1e3)) + 1;
-    alarm = time < Number.POSITIVE_INFINITY ? setTimeout(ring, ms) : undefined;
-  }
-
-  const everyone = (): Request[] => [...waiting, ...(current?.requests ?? [])];
-
-  function ring(): void {
-    const now = performance.now();
-    for (const request of everyone()) if (request.deadline <= now) expire(request);
-    setAlarm(everyone().reduce((earliest, { deadline }) => Math.min(earliest, deadline), Number.POSITIVE_INFINITY));
+    limits.set(request, timeout === undefined ? performance.now() + seconds * 1e3 : since + timeout * 1e3);
   }
 
   function expire(request: Request): void {
@@ -183,14 +144,15 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
 
   /** Takes a settled request out; the last one ends the acquisition. */
   function drop(request: Request): void {
+    limits.remove(request);
     waiting.delete(request);
-    if (current?.requests.delete(request) && current.requests.size === 0) rest.wake();
-    if (waiting.size === 0 && !current?.requests.size) setAlarm(Number.POSITIVE_INFINITY);
+    if (current?.requests.delete(request) && unwanted(current)) rest.wake();
   }
 
   function add(request: Request): void {
     const run = current;
-    const joins = run && (run.phase === 'starting' || (!request.fresh && canJoin(run, request)));
+    // One that nobody wants any more is about to end.
+    const joins = run && !unwanted(run) && (run.phase === 'starting' || (!request.fresh && canJoin(run, request)));
     if (joins) {
       run.requests.add(request);
       setDeadline(request, lasting(run));
@@ -246,6 +208,8 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
           request.fail(error);
           drop(request);
         }
+        // What made it fail may well make this fail too.
+        if (run.armed && waiting.size === 0) await halt(registers).catch(() => undefined);
       }
       current = undefined;
     }
@@ -282,7 +246,9 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     refuseHopeless(values);
     const channels = channelsOf(values);
     const total = tracePoints(values.decimation);
-    let counts: (Int16Array | Float64Array)[] = [];
+    const averages = values.trace_average > 1;
+    const mean = sum();
+    let read: Int16Array[] = [];
     let clipped = false;
     rolling = undefined;
     for (run.trace = 0; run.trace < values.trace_average; run.trace++) {
@@ -297,17 +263,17 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       if (ending === 'interrupted' || outdated || unwanted(run)) return undefined;
       run.phase = 'reading';
       run.part ??= union([...run.requests].map(({ part }) => partOf(total, part)));
-      const read = await readTrace(registers, armed, channels, run.part, ending);
+      read = await readTrace(registers, armed, channels, run.part, ending);
       clipped ||= read.some(isClipped);
-      counts = values.trace_average === 1 ? read : sum(counts, read);
+      if (averages) mean.add(read);
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
-    if (values.trace_average > 1) for (const channel of counts) divide(channel, values.trace_average);
     const axis = timeAxis({
       decimation: values.decimation,
       delay: run.armed.delay,
       immediately: values.trigger_source === 'immediately',
     });
+    const counts = averages ? mean.mean() : read;
     return { settings: present, channels, counts, part: run.part, ...axis, clipped, overwritten: 0 };
   }
 
@@ -380,7 +346,8 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     counters.traces++;
     counters.shared += run.requests.size - 1;
     number++;
-    const timestamp = Date.now() / 1e3;
+    const clockSynchronised = options.clockSynchronised();
+    const facts = { number, board: options.board, clockSynchronised, timestamp: Date.now() / 1e3 };
     const { values } = recording.settings;
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
     const made = new Map<string, Trace>();
@@ -388,48 +355,11 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     for (const request of [...run.requests]) {
       const part = partOf(total, request.part);
       const key = `${part.start}+${part.points}`;
-      const trace = made.get(key) ?? traceOf(recording, part, timestamp);
+      const trace = made.get(key) ?? traceOf(recording, part, facts);
       made.set(key, trace);
       request.deliver(trace);
       drop(request);
     }
-  }
-
-  function traceOf(recording: Recording, part: Part, timestamp: number): Trace {
-    const { channels, counts, dt } = recording;
-    const { values, text } = recording.settings;
-    const from = part.start - recording.part.start;
-    const inputs = channels.map((channel) => (channel === 'ch1' ? values.input1 : values.input2));
-    const cut = channels.map(
-      (label, k): TraceChannel => ({
-        label,
-        input: inputs[k] ?? 'off',
-        counts: counts[k]?.subarray(from, from + part.points) ?? new Int16Array(0),
-        gain: VOLTS_PER_COUNT,
-        offset: 0,
-      }),
-    );
-    return {
-      module: 'scope',
-      timestamp,
-      channels: cut,
-      t0: recording.t0 + part.start * dt,
-      dt,
-      attributes: {
-        number,
-        decimation: values.decimation,
-        inputs: inputs.join(','),
-        clipped: recording.clipped,
-        // The ring has every sample between its first and its last.
-        lost: 0,
-        overwritten: recording.overwritten,
-        calibrated: false,
-        clock_synchronised: options.clockSynchronised(),
-        board: options.board,
-        module: 'scope',
-        settings: text,
-      },
-    };
   }
 
   // ---------------------------------------------------------------- doors
@@ -446,7 +376,6 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
           timeout,
           part: { ...(first === undefined ? {} : { start: first }), ...(points === undefined ? {} : { points }) },
           since: performance.now(),
-          deadline: Number.POSITIVE_INFINITY,
           deliver: resolve,
           fail: reject,
         };
@@ -486,7 +415,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     },
 
     async stop(by) {
-      const all = everyone();
+      const all = [...waiting, ...(current?.requests ?? [])];
       counters.stopped += all.length;
       for (const request of all) {
         request.fail(new Refusal(`The acquisition of scope was stopped by ${by}.`));
@@ -532,17 +461,4 @@ export function triggerText(values: ScopeValues): string {
   const edge = source.startsWith('ch');
   const input = source.startsWith('ch1') ? values.input1 : values.input2;
   return edge ? `trigger ${source} at ${Number(threshold.toFixed(4))} V (${input})` : `trigger ${source}`;
-}
-
-function sum(before: (Int16Array | Float64Array)[], read: readonly Int16Array[]): Float64Array[] {
-  return read.map((counts, k) => {
-    const total = before[k];
-    const next = total instanceof Float64Array ? total : new Float64Array(counts.length);
-    for (let i = 0; i < counts.length; i++) next[i] = (next[i] ?? 0) + (counts[i] ?? 0);
-    return next;
-  });
-}
-
-function divide(total: Int16Array | Float64Array, by: number): void {
-  for (let i = 0; i < total.length; i++) total[i] = (total[i] ?? 0) / by;
 }

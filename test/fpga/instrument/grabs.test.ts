@@ -135,6 +135,29 @@ test('a withdrawn request disturbs nobody; when all are withdrawn the acquisitio
   assert.equal(bus.polls, polls, 'nothing is polled any more');
 });
 
+test('nobody joins an acquisition that has just been given up', async () => {
+  const { bus, instrument } = await timed();
+  bus.lasts = undefined;
+  bus.sample = numbered;
+  const given = instrument.grab(alice, 'scope');
+  await eventually(() => bus.polls > 0, 'armed');
+  given.stop('alice');
+  const joining = instrument.grab(bob, 'scope', { fresh: false, timeout: 1 });
+  bus.lasts = 0;
+  assert.equal(first(await joining.result), 2);
+  await refusal(given.result);
+});
+
+test('an acquisition that has become hopeless is refused to all, and the scope is not left armed', async () => {
+  const { bus, instrument } = await timed();
+  bus.lasts = undefined;
+  const grab = instrument.grab(alice, 'scope');
+  await eventually(() => bus.polls > 0, 'armed');
+  await instrument.configure(bob, 'scope', { trigger_source: 'off' });
+  assert.match(await refusal(grab.result), /trigger_source off/);
+  await eventually(() => bus.registers.writes.at(-1)?.[1] === 2, 'reset');
+});
+
 test('stop ends it at once, for all who wait, and the next grab works', async () => {
   const { bus, instrument } = await timed();
   bus.lasts = undefined;

@@ -1,0 +1,99 @@
+/** What an acquisition brought, and the traces that are cut from it for those who asked. */
+import type { ScopeValues } from '../modules/scope.ts';
+import { VOLTS_PER_COUNT } from '../volts.ts';
+import type { ChannelName } from './acquisition.ts';
+import type { Trace, TraceChannel } from './instrument.ts';
+import type { Part } from './trace.ts';
+
+/** The scope's settings, and their JSON text. */
+export interface Settings {
+  readonly values: ScopeValues;
+  readonly text: string;
+}
+
+export interface Recording {
+  /** That it was made with. */
+  readonly settings: Settings;
+  readonly channels: readonly ChannelName[];
+  /** One array a channel; means of several traces are Float64Arrays. */
+  readonly counts: readonly (Int16Array | Float64Array)[];
+  /** Where it is in the whole trace. */
+  readonly part: Part;
+  /** Time of the whole trace's point 0, and the step, in s. */
+  readonly t0: number;
+  readonly dt: number;
+  /** A sample of it is at the end of the range. */
+  readonly clipped: boolean;
+  /** Points left out at the old end because they were overwritten while being read. */
+  readonly overwritten: number;
+}
+
+/** What a trace says of itself beyond the recording. */
+export interface TraceFacts {
+  readonly number: number;
+  readonly board: string;
+  readonly clockSynchronised: boolean;
+  /** Seconds since 1970. */
+  readonly timestamp: number;
+}
+
+/** A part of a recording, as clients see it. Shares the recording's memory. */
+export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Trace {
+  const { channels, counts, dt } = recording;
+  const { values, text } = recording.settings;
+  const from = part.start - recording.part.start;
+  const inputs = channels.map((channel) => (channel === 'ch1' ? values.input1 : values.input2));
+  return {
+    module: 'scope',
+    timestamp: facts.timestamp,
+    channels: channels.map(
+      (label, k): TraceChannel => ({
+        label,
+        input: inputs[k] ?? 'off',
+        counts: counts[k]?.subarray(from, from + part.points) ?? new Int16Array(0),
+        gain: VOLTS_PER_COUNT,
+        offset: 0,
+      }),
+    ),
+    t0: recording.t0 + part.start * dt,
+    dt,
+    attributes: {
+      number: facts.number,
+      decimation: values.decimation,
+      inputs: inputs.join(','),
+      clipped: recording.clipped,
+      // The ring has every sample between its first and its last.
+      lost: 0,
+      overwritten: recording.overwritten,
+      // Nominal volts: the board's own calibration is not applied.
+      calibrated: false,
+      clock_synchronised: facts.clockSynchronised,
+      board: facts.board,
+      module: 'scope',
+      settings: text,
+    },
+  };
+}
+
+/** Adds up traces, channel by channel, for their mean. */
+export interface Sum {
+  add(channels: readonly Int16Array[]): void;
+  mean(): Float64Array[];
+}
+
+export function sum(): Sum {
+  let totals: Float64Array[] = [];
+  let traces = 0;
+  return {
+    add(channels) {
+      if (traces === 0) totals = channels.map((counts) => new Float64Array(counts.length));
+      traces++;
+      for (const [k, counts] of channels.entries()) {
+        const total = totals[k];
+        if (!total) continue;
+        for (let i = 0; i < counts.length; i++) total[i] = (total[i] ?? 0) + (counts[i] ?? 0);
+      }
+    },
+    mean: () => totals.map((total) => total.map((one) => one / traces)),
+  };
+}

@@ -29,7 +29,7 @@ def check(what: str) -> Iterator[None]:
 
 def note(*what: object) -> None:
     """A measured value, shown with the checks."""
-    print("    ", *what, flush=True)
+    print("     -", *what, flush=True)
 
 
 def watchdog(seconds: float) -> None:

@@ -50,7 +50,7 @@ class Daemon:
             try:
                 entry = json.loads(last)
             except ValueError:
-                print("     daemon:", last)
+                print("     - daemon:", last)
                 continue
             self.lines.append(entry)
             if entry.get("msg") == "serving":

@@ -28,6 +28,9 @@ SCENARIOS = ["client", "stock", "instruments", "sharing"]
 LIMIT = 170
 """Seconds for one scenario."""
 
+RESULT = re.compile(r"ok   |FAIL |     - ")
+"""Lines of a scenario that are for the reader; the rest is PyMoDAQ's, and shown when something failed."""
+
 INSIDE = "PITAYAD_INTEROP_INSIDE"
 """Set in the copy of this program that runs in the network of its own."""
 
@@ -51,9 +54,10 @@ def bring_up_network() -> None:
         return
     for line in (
         "link set lo up",
-        "link add board0 type dummy",
+        "link add board0 type veth peer name cable0",
         "address add 10.77.0.2/24 dev board0",
-        "link set board0 up multicast on",
+        "link set cable0 up",
+        "link set board0 up",
         "route add 224.0.0.0/4 dev board0",
     ):
         subprocess.run(["ip", *line.split()], check=True)
@@ -99,14 +103,14 @@ def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path)
     text = log.read_text(errors="replace")
     print(f"--- {name}: {time.monotonic() - start:.0f} s")
     for line in text.splitlines():
-        if re.match(r"(ok  |FAIL|     ) ", line):
+        if RESULT.match(line):
             print(line)
     passed, failed = len(re.findall(r"^ok   ", text, re.M)), len(re.findall(r"^FAIL ", text, re.M))
     if (code != 0 and failed == 0) or passed == 0:
         failed += 1
         print(f"FAIL {name} ended with {code}" + (f" after {LIMIT} s" if code == -1 else ""))
     if failed:
-        print(text[-12000:])
+        print("\n".join(line for line in text.splitlines() if not RESULT.match(line))[-12000:])
     return passed, failed
 
 

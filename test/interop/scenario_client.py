@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import random
+import re
 import socket
 import struct
 import sys
@@ -178,7 +179,8 @@ with check("who is no board: every way of ending a stream ends what waits, with 
         ("a reason, then the end", [error], 0.2, "too many clients"),
     ):
         with peer(*answers, hold=hold) as address:
-            text = ended(address)
+            # A peer that goes without reading what it was sent resets the connection.
+            text = re.sub("broke: (Connection reset by peer|Broken pipe)", "closed the connection", ended(address))
             assert expected in text, (what, text)
 
 with check("a silent peer is given up, a slow answer is late"):

@@ -34,6 +34,9 @@ SILENCE = 4.0
 SEND_TIMEOUT = 5.0
 """Seconds in which the system must take a request; a board that reads nothing that long is lost."""
 
+LAST_WORDS = 0.3
+"""Seconds in which the reason for the end of a connection is read, after sending has failed."""
+
 ANSWER_TIMEOUT = 10.0
 """Seconds in which an answer must come, unless a request names its own. A grab has none: the board ends it."""
 
@@ -148,6 +151,8 @@ class Connection:
         except Lost:
             self._shut()
             raise
+        self._socket.settimeout(SILENCE)
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._read, name=f"pitayad {kind.lower()} {address}", daemon=True)
         self._thread.start()
 
@@ -174,9 +179,12 @@ class Connection:
         except Lost as error:
             with self._lock:
                 mine = self._pending.pop(number, None)
+            # A board that hangs up says why before; the reader may be about to read it.
+            if threading.current_thread() is not self._thread:
+                self._over.wait(LAST_WORDS)
             self._end(error)
             if mine is not None:
-                raise
+                raise Lost(str(self._reason)) from None
         return number
 
     def request(self, command: str, /, timeout: float | None = ANSWER_TIMEOUT, **arguments: Any) -> Answer:
@@ -237,7 +245,6 @@ class Connection:
     def _read(self) -> None:
         held: Answer | None = None
         try:
-            self._socket.settimeout(SILENCE)
             while True:
                 item = self._message()
                 if isinstance(item, str):
@@ -336,5 +343,6 @@ class Connection:
         self._shut()
         for entry in pending:
             self._finish(entry, reason)
+        self._over.set()
         if ended is not None:
             ended(reason)

@@ -104,9 +104,12 @@ async function openBus(choice: BusChoice, log: Logger): Promise<RegisterBus> {
 /** Exit status, as soon as the daemon has to end: 0 by a signal, 1 by a fault. */
 function untilTold(log: Logger): Promise<number> {
   return new Promise((resolve) => {
+    let told = false;
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        log.info({ signal }, 'stopping');
+      // They may come twice: from the terminal, and from the npm that was told by it too.
+      process.on(signal, () => {
+        if (!told) log.info({ signal }, 'stopping');
+        told = true;
         resolve(0);
       });
     }

@@ -3,7 +3,7 @@
  * that is lost is made again, with back-off; accesses in the meantime are refused at once, because what they were
  * meant for may be gone.
  */
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { BusError } from '../../errors.ts';
 import { checkAccess, type Window } from './access.ts';
 import { type BusTraffic, FPGA_WINDOW, type RegisterBus } from './bus.ts';
@@ -34,6 +34,8 @@ export async function openMonitor(options: MonitorOptions): Promise<RegisterBus>
   const name = `monitor:${host}:${port}`;
   const traffic: BusTraffic = { wordsRead: 0, wordsWritten: 0 };
   let pipeline: Pipeline | undefined;
+  /** Not connected yet. */
+  let candidate: Socket | undefined;
   let retry: NodeJS.Timeout | undefined;
   let delay = FIRST_DELAY;
   let closed = false;
@@ -42,13 +44,14 @@ export async function openMonitor(options: MonitorOptions): Promise<RegisterBus>
   function attempt(): Promise<void> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host, port, noDelay: true, keepAlive: true });
+      candidate = socket;
       socket.setTimeout(timeout * 1000, () => socket.destroy(new Error(`no connection within ${timeout} s`)));
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.setTimeout(0);
         socket.off('error', reject);
+        candidate = undefined;
         pipeline = openPipeline(socket, name, timeout, answered, lost);
-        if (closed) pipeline.end('closed');
         resolve();
       });
     });
@@ -128,6 +131,7 @@ export async function openMonitor(options: MonitorOptions): Promise<RegisterBus>
       if (closed) return;
       closed = true;
       clearTimeout(retry);
+      candidate?.destroy(new Error('closed'));
       await pipeline?.drained();
       pipeline?.end('closed');
     },

@@ -203,8 +203,12 @@ for name in sys.argv[1:]:
   );
   const lines: string[] = [];
   reader.stdout.setEncoding('utf8').on('data', (text: string) => lines.push(...text.trim().split('\n')));
+  const gone = once(reader, 'exit').then(() => {
+    throw new Error('the reader ended');
+  });
+  gone.catch(() => undefined);
   const line = async (count: number) => {
-    while (lines.length < count) await once(reader.stdout, 'data');
+    while (lines.length < count) await Promise.race([once(reader.stdout, 'data'), gone]);
   };
   await line(1);
   assert.equal(native.sdNotify(path, 'READY=1'), 0);

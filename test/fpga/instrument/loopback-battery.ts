@@ -27,6 +27,7 @@ const SCOPE = 0x4010_0000;
 const SWEEPS: readonly (readonly [decimation: number, frequencies: readonly number[]])[] = [
   [1, [100e3, 1.23456e6, 5e6]],
   [2, [50e3, 777e3]],
+  [4, [200e3]],
   [8, [10e3, 123.4e3]],
   [64, [1234.5, 20e3]],
 ];
@@ -310,6 +311,29 @@ const traps: readonly Check[] = [
       assert.equal(await bus.read(SCOPE + 4), 0, 'and sets the source back');
       // The instrument relies on what it wrote itself.
       await bus.write(SCOPE + 0x10, delay);
+    },
+  },
+  {
+    name: 'averaged samples have their trigger at time 0 too, and the signal less what the mean takes',
+    async run(bench) {
+      for (const [decimation, wanted] of [
+        [2, 777e3],
+        [8, 123.4e3],
+        [64, 20e3],
+      ] as const) {
+        const { frequency = 0 } = await generate(bench, {
+          waveform: 'sin',
+          frequency: wanted,
+          amplitude: 0.7,
+          offset: 0.125,
+        });
+        const trace = await grab(bench, { ...PLAIN, average: true, decimation, threshold: 0.25 });
+        checkTrigger(trace, 2048);
+        const half = Math.PI * frequency * trace.dt;
+        const fitted = fitSine(trace, frequency);
+        near(fitted.amplitude, (0.7 * COUNTS * Math.sin(half)) / half, 1.5, 'amplitude');
+        near(fitted.offset, 0.125 * COUNTS, 1.5, 'offset');
+      }
     },
   },
   {

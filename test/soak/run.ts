@@ -2,7 +2,7 @@
  * Clients that behave, and clients that do not, on one daemon for a long time: who asks properly is always answered,
  * memory and descriptors do not grow, and the daemon still ends cleanly. Judges by counts, never by speed.
  *
- *     node --import tsx test/soak/run.ts [--tenth | --seconds N]          (npm run soak: 10 minutes)
+ *     node --import tsx test/soak/run.ts [--tenth | --seconds N] [--bus BUS]     (npm run soak: 10 minutes)
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,9 @@ import { createDecoder } from '../../src/server/wire/decode.ts';
 import { encode } from '../../src/server/wire/encode.ts';
 import { type Form, fromPlain, type Kind, str, type WireValue } from '../../src/server/wire/values.ts';
 
-const { values: options } = parseArgs({ options: { tenth: { type: 'boolean' }, seconds: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { tenth: { type: 'boolean' }, seconds: { type: 'string' }, bus: { type: 'string', default: 'simulator' } },
+});
 const seconds = Number(options.seconds ?? (options.tenth ? 60 : 600));
 
 const RUDE_CLIENTS = 6;
@@ -121,6 +123,13 @@ async function viewer(port: number, form: Form): Promise<void> {
   while (running()) {
     const client = await Client.open(port, form, 'GRABBER');
     counts.reconnects += 1;
+    client.command({
+      command: 'configure',
+      module: 'scope',
+      config: { decimation: 64, trigger_source: 'immediately' },
+    });
+    await client.word();
+    await client.next('string');
     for (let left = 1 + Math.floor(40 * random()); left > 0 && running(); left--) {
       client.command({ command: 'grab', module: 'scope', fresh: random() < 0.5 });
       if (!(await client.doneOrStopped())) continue;
@@ -213,7 +222,7 @@ function descriptors(pid: number): number {
 const daemon = spawn(
   process.execPath,
   [
-    ...['dist/pitayad.cjs', 'serve', '--bus', 'simulator', '--listen', '127.0.0.1:0'],
+    ...['dist/pitayad.cjs', 'serve', '--bus', options.bus, '--listen', '127.0.0.1:0'],
     ...['--no-discovery', '--log-format', 'json'],
   ],
   { stdio: ['ignore', 'pipe', 'inherit'] },

@@ -90,16 +90,21 @@ async function outcome(stage) {
         passed: counts.passed,
         failed: counts.failed + counts.skipped,
         skipped: 0,
-        why: 'skipped in CI',
+        why: `skipped in CI: ${whatIsMissing(output)}`,
         output,
       };
     }
-    return { ...counts, output };
+    return { ...counts, why: whatIsMissing(output), output };
   } catch (error) {
     const maySkip = error instanceof NotShared || (error instanceof Missing && !ci);
     if (maySkip) return { passed: 0, failed: 0, skipped: 1, why: error.message, output: '' };
     return failure(error.message.split('\n')[0], error.message);
   }
+}
+
+/** What tests that were skipped say for themselves, in lines `skipped: NAME: WHAT IS MISSING`. */
+function whatIsMissing(output) {
+  return [...output.matchAll(/^skipped: (.*)$/gm)].map(([, reason]) => reason).join('; ');
 }
 
 function failure(why, output) {

@@ -7,6 +7,7 @@ import { VERSION } from './board.ts';
 import { addOptions, readConfig } from './config.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { serve } from './serve.ts';
+import { shellCommands } from './shell.ts';
 import { wireCommand } from './wire-command.ts';
 
 function commands(): Command {
@@ -20,6 +21,7 @@ function commands(): Command {
       process.exit(await serve(readConfig(command)));
     },
   );
+  shellCommands(program);
   wireCommand(program);
   return program;
 }

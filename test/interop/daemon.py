@@ -70,7 +70,7 @@ class Daemon:
     def command(self, *arguments: str) -> Any:
         """``pitayad get …`` and the like, as JSON. Raises RuntimeError with what it said if it failed."""
         done = subprocess.run(
-            ["node", PROGRAM, *arguments, "--json", "--connect", f"127.0.0.1:{self.port}"],
+            ["node", PROGRAM, *arguments, "--json", "--host", "127.0.0.1", "--port", str(self.port)],
             capture_output=True,
             text=True,
             timeout=30,
@@ -81,7 +81,8 @@ class Daemon:
 
     def set(self, module: str, **values: object) -> None:
         """``pitayad set``."""
-        self.command("set", module, *(f"{name}={value}" for name, value in values.items()))
+        words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+        self.command("set", module, *(f"{name}={value}" for name, value in words.items()))
 
     def get(self, module: str) -> dict[str, Any]:
         """``pitayad get``: settings, without what changes by itself."""

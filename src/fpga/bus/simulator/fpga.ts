@@ -1,0 +1,144 @@
+/** The FPGA as a whole: its blocks, their addresses, and how signals run between them. */
+import { type Asg, asg } from './asg.ts';
+import type { Block } from './block.ts';
+import { type FrontEnd, type InputModel, MAX_DELAY } from './front-end.ts';
+import { type Bank, type HouseKeeping, houseKeeping } from './house-keeping.ts';
+import { inputSignal } from './inputs.ts';
+import { otherModules } from './other-modules.ts';
+import { CODES, type Routing, routing } from './routing.ts';
+import { type Scope, scope } from './scope.ts';
+import { scopeMemory } from './scope-memory.ts';
+import { SILENCE, type Signal } from './signal.ts';
+import { slowOutputs } from './slow-outputs.ts';
+import { type Timeline, timeline } from './timeline.ts';
+
+/** Address bits 22 … 20 choose the region, 19 … 16 the module slot of region 3. */
+const REGION_SHIFT = 20;
+const REGIONS = 8;
+const SLOT_SHIFT = 16;
+const DSP_REGION = 3;
+const ROUTING_BYTES = 0x14;
+
+/** Clocks that signals are remembered beyond the longest delay of a loop: all stages on the way, and some. */
+const STAGES = 64;
+
+export interface Fpga {
+  readonly timeline: Timeline;
+  readonly generators: Asg['channels'];
+  /** What the registers from a physical address on hold now. */
+  read(address: number, out: Uint32Array): void;
+  /** What the registers from a physical address on hold from now on. */
+  write(address: number, words: Uint32Array): void;
+  /** Connects an input to something else. */
+  connect(input: 1 | 2, model: InputModel): void;
+  /** Levels put on the pins of the expansion connector from outside. */
+  putOutside(bank: Bank, levels: number): void;
+  /** Signed counts of signals now: out1, out2, in1, in2. */
+  present(): readonly number[];
+  readonly leds: number;
+}
+
+export interface FpgaOptions {
+  readonly frontEnd: FrontEnd;
+  /** A mean of the scope over more clocks takes as many of them only. Infinity: all. */
+  readonly clocksAveraged: number;
+  /** State of the digital loop, which a reset pulse leaves as it is. */
+  readonly digitalLoop?: boolean;
+}
+
+export function fpga({ frontEnd, clocksAveraged, digitalLoop = false }: FpgaOptions): Fpga {
+  const memory = MAX_DELAY + STAGES;
+  const signals: Signal[] = [];
+  // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
+  const time: Timeline = timeline((clock) => theScope.advance(clock));
+  const changes = (): void => recorded.change();
+  const generators = asg(time, STAGES, changes);
+  const paths: Routing = routing(time, signals, memory, changes);
+  const [out1, out2] = paths.outputs;
+  const recorded = scopeMemory((k) => paths.input(CODES.asg0 + k), clocksAveraged);
+  const theScope: Scope = scope({
+    timeline: time,
+    memory: recorded,
+    channel: (k) => paths.input(CODES.asg0 + k),
+    triggered: (clock) => {
+      for (const channel of generators.channels) channel.scopeTriggered(clock);
+    },
+  });
+  const hk: HouseKeeping = houseKeeping(time, digitalLoop, changes);
+
+  const inputs = frontEnd.map((model) => inputSignal(model, [out1, out2]));
+  const input = (k: 0 | 1): Signal => ({
+    sample: (out, first, stride, count) =>
+      (hk.digitalLoop ? paths.outputs[k] : (inputs[k] ?? SILENCE)).sample(out, first, stride, count),
+  });
+  for (const [k, { output }] of generators.channels.entries()) signals[CODES.asg0 + k] = output;
+  signals[CODES.in1] = input(0);
+  signals[CODES.in2] = input(1);
+
+  const modules = otherModules(time, () => paths.read(0, 0x0c));
+  const regions: readonly (Block | undefined)[] = [
+    hk,
+    theScope,
+    generators,
+    undefined,
+    slowOutputs(time, (k) => paths.input(CODES.in1 + k)),
+  ];
+
+  const one = new Uint32Array(1);
+  const dsp: Block = {
+    read(offset, out) {
+      for (let k = 0; k < out.length; k++) {
+        const at = offset + 4 * k;
+        const slot = at >>> SLOT_SHIFT;
+        const within = at & 0xffff;
+        if (within < ROUTING_BYTES) out[k] = paths.read(slot, within);
+        else {
+          modules[slot]?.read(within, one);
+          out[k] = one[0] ?? 0;
+        }
+      }
+    },
+    write(offset, words) {
+      for (const [k, word] of words.entries()) {
+        const at = offset + 4 * k;
+        const slot = at >>> SLOT_SHIFT;
+        const within = at & 0xffff;
+        if (within < ROUTING_BYTES) paths.write(slot, within, word);
+        else modules[slot]?.write(within, Uint32Array.of(word));
+      }
+    },
+  };
+
+  const blockAt = (address: number): Block | undefined => {
+    const region = (address >>> REGION_SHIFT) % REGIONS;
+    return region === DSP_REGION ? dsp : regions[region];
+  };
+
+  return {
+    timeline: time,
+    generators: generators.channels,
+    read(address, out) {
+      const block = blockAt(address);
+      if (block) block.read(address & 0xf_ffff, out);
+      else out.fill(0);
+    },
+    write(address, words) {
+      blockAt(address)?.write(address & 0xf_ffff, words);
+    },
+    connect(k, model) {
+      changes();
+      inputs[k - 1] = inputSignal(model, [out1, out2]);
+    },
+    putOutside: hk.putOutside,
+    present() {
+      const out = new Int32Array(1);
+      return [CODES.out1, CODES.out2, CODES.in1, CODES.in2].map((code) => {
+        signals[code]?.sample(out, time.now, 1, 1);
+        return out[0] ?? 0;
+      });
+    },
+    get leds() {
+      return hk.leds;
+    },
+  };
+}

@@ -26,7 +26,6 @@ import {
 } from './acquisition.ts';
 import type { Counters } from './counters.ts';
 import { deadlines } from './deadlines.ts';
-import { checkGrabOptions } from './grab-options.ts';
 import type { Grab, GrabOptions, Progress, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
 import { type Recording, type Settings, sum, traceOf } from './recording.ts';
@@ -51,7 +50,7 @@ export interface ScopeGrabsOptions {
 }
 
 export interface ScopeGrabs {
-  /** A trace that is armed from now on. Wrong options arrive as a Refusal through `result`. */
+  /** A trace that is armed from now on. The options are those that `checkGrabOptions` accepts. */
   grab(options: Omit<GrabOptions, 'config'>): Grab;
   /** Every change of the scope's settings goes through here; `changed` tells afterwards whether there was one. */
   writing<T>(write: () => Promise<T>, changed: (outcome: T) => boolean): Promise<T>;
@@ -120,6 +119,12 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
   function setDeadline(request: Request, seconds: number): void {
     const { since, timeout } = request;
     limits.set(request, timeout === undefined ? performance.now() + seconds * 1e3 : since + timeout * 1e3);
+  }
+
+  /** From arming on, the default time-out is that of the acquisition. */
+  function prolong(run: Run): void {
+    const seconds = lasting(run);
+    for (const request of run.requests) if (request.timeout === undefined) setDeadline(request, seconds);
   }
 
   function expire(request: Request): void {
@@ -256,7 +261,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       const armed = await start(registers, values);
       counters.acquisitions++;
       run.armed = armed;
-      if (run.trace === 0) for (const request of run.requests) setDeadline(request, lasting(run));
+      if (run.trace === 0) prolong(run);
       const ending = await finished(registers, armed, watch(run));
       // A write that began before the end may have spoilt the last samples.
       await writesEnd();
@@ -369,7 +374,6 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       counters.grabs++;
       let request: Request | undefined;
       const result = new Promise<Trace>((resolve, reject) => {
-        checkGrabOptions({ ...wanted });
         const { fresh = true, timeout, start: first, points } = wanted;
         request = {
           fresh,

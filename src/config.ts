@@ -10,6 +10,7 @@ import { isIP } from 'node:net';
 import { type Command, Option } from 'commander';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ConfigurationError } from './errors.ts';
+import { type FrontEnd, LOOPBACK, parseFrontEnd } from './fpga/bus/simulator/front-end.ts';
 import { nearest } from './nearest.ts';
 
 export const CONFIG_FILE = '/etc/pitayad/config.yaml';
@@ -34,7 +35,7 @@ interface Kind<T> {
   readonly placeholder: string;
   /** Completes the sentence "… must be". */
   readonly allowed: string;
-  /** The value in the program; undefined: not allowed. */
+  /** The value in the program; undefined, or a ConfigurationError that says more: not allowed. */
   take(raw: unknown): T | undefined;
   /** Default: the word itself. */
   fromWord?(word: string): unknown;
@@ -108,13 +109,19 @@ const networks: Kind<readonly string[]> = {
   fromWord: (word) => word.split(','),
 };
 
+const frontEnd: Kind<FrontEnd> = {
+  placeholder: 'MODEL',
+  allowed: 'the name of an input model (loopback, sine, noise, plant …)',
+  take: (raw) => (typeof raw === 'string' ? parseFrontEnd(raw) : undefined),
+};
+
 /** All there is to configure. */
 export const settings = {
   bus: optional(bus, 'way to the FPGA’s registers (default: devmem on a Red Pitaya, simulator on any other machine)'),
   front_end: setting(
-    choice('loopback', 'sine', 'noise', 'plant'),
-    'loopback',
-    'what the simulated inputs are connected to',
+    frontEnd,
+    LOOPBACK,
+    'what the simulated inputs see: loopback (the default), sine:FREQ,AMP, noise:RMS, plant:GAIN,CORNER, const, step, square; sums by +, one for each input by ;',
   ),
   listen: optional(address, 'where PyMoDAQ connects; port 0: any free one (default: port 6341 of every interface)'),
   allowed_networks: setting(
@@ -295,11 +302,17 @@ function isNodeLike(value: unknown): value is { toJS(document: unknown): unknown
 }
 
 function judged(kind: Kind<unknown>, raw: unknown, where: string, shown: unknown): unknown {
-  const value = kind.take(raw);
+  let value: unknown;
+  try {
+    value = kind.take(raw);
+  } catch (error) {
+    if (error instanceof ConfigurationError)
+      throw new ConfigurationError(`${where}: ${error.message}`, { cause: error });
+    throw error;
+  }
   if (value === undefined) {
-    throw new ConfigurationError(
-      `${where} must be ${kind.allowed}, not ${(JSON.stringify(shown) ?? String(shown)).slice(0, 100)}`,
-    );
+    const what = (JSON.stringify(shown) ?? String(shown)).slice(0, 100);
+    throw new ConfigurationError(`${where} must be ${kind.allowed}, not ${what}`);
   }
   return value;
 }

@@ -10,6 +10,7 @@ import { ConfigurationError, PitayadError } from './errors.ts';
 import type { RegisterBus } from './fpga/bus/bus.ts';
 import { openDevmem } from './fpga/bus/devmem.ts';
 import { openMonitor } from './fpga/bus/monitor.ts';
+import { openSimulator } from './fpga/bus/simulator/simulator.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { listen } from './server/listen.ts';
@@ -50,7 +51,7 @@ export async function serve(config: Config): Promise<number> {
 
 async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const choice: BusChoice = config.bus ?? { kind: isRedPitaya() ? 'devmem' : 'simulator' };
-  const bus = await openBus(choice, log);
+  const bus = await openBus(choice, config, log);
   ends.push(() => bus.close());
 
   const identity = await identify(bus);
@@ -87,9 +88,9 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
 }
 
-async function openBus(choice: BusChoice, log: Logger): Promise<RegisterBus> {
+async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<RegisterBus> {
   if (choice.kind === 'devmem') return openDevmem();
-  if (choice.kind === 'simulator') throw new ConfigurationError('there is no simulator yet');
+  if (choice.kind === 'simulator') return openSimulator({ frontEnd: config.front_end });
   const { host, port } = choice;
   return openMonitor({
     host,

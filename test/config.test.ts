@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { suite } from 'uvu';
 import { addOptions, type Config, fromFile, parseAddress, parseConfig, readConfig, settings } from '../src/config.ts';
 import { ConfigurationError } from '../src/errors.ts';
+import { parseFrontEnd } from '../src/fpga/bus/simulator/front-end.ts';
 
 const test = suite<{ folder: string; file(text: string): string }>('configuration');
 
@@ -48,7 +49,7 @@ test('without anything, what is built in holds', ({ file }) => {
   assert.equal(config.discovery, true);
   assert.equal(config.outputs_on_stop, 'hold');
   assert.equal(config.log_level, 'info');
-  assert.equal(config.front_end, 'loopback');
+  assert.deepEqual(config.front_end, parseFrontEnd('loopback'));
   assert.deepEqual(config.allowed_networks, []);
   assert.deepEqual(Object.keys(config).sort(), Object.keys(settings).sort());
 });
@@ -63,14 +64,23 @@ test('the command line wins over the file, the file over what is built in', ({ f
 
 test('every setting has its option', ({ file }) => {
   const config = given(
-    ...['--config', file(''), '--bus', 'monitor:rp-f0a1b2.local:2222', '--front-end', 'sine', '--listen', '0.0.0.0:0'],
+    ...[
+      '--config',
+      file(''),
+      '--bus',
+      'monitor:rp-f0a1b2.local:2222',
+      '--front-end',
+      'sine:1e3,0.2;noise',
+      '--listen',
+      '0.0.0.0:0',
+    ],
     ...['--allowed-networks', '198.51.100.0/24,2001:db8::/32', '--no-discovery', '--state', 's.json'],
     ...['--outputs-on-stop', 'zero', '--log-level', 'trace', '--log-format', 'json', '--max-clients', '5'],
     ...['--max-message-bytes', '65536', '--max-queued-bytes', '1048576'],
   );
   assert.deepEqual(config, {
     bus: { kind: 'monitor', host: 'rp-f0a1b2.local', port: 2222 },
-    front_end: 'sine',
+    front_end: parseFrontEnd('sine:1e3,0.2;noise'),
     listen: { host: '0.0.0.0', port: 0 },
     allowed_networks: ['198.51.100.0/24', '2001:db8::/32'],
     discovery: false,
@@ -126,6 +136,8 @@ test('a value of the wrong type is refused with a sentence that says what is all
     ['allowed_networks: 10.0.0.0/8', 'a list of'],
     ['allowed_networks: [10.0.0.0/33]', 'a list of'],
     ['allowed_networks: [example.org]', 'a list of'],
+    ['front_end: 5', 'the name of an input model'],
+    ['front_end: cosine', 'c.yaml, line 2: front_end: there is no input model "cosine"; there are const,'],
     ['outputs_on_stop:', 'hold or zero, not null'],
   ];
   for (const [text, part] of wrong) refused(() => parseConfig(`\n${text}\n`, 'c.yaml'), 'c.yaml, line 2', part);

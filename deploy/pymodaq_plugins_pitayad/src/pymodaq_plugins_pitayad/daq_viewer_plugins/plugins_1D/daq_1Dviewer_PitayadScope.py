@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ RETRY = 500
 
 WATCH = 100
 """Milliseconds between looks whether PyMoDAQ still wants the trace that is being waited for."""
+
+BREATH = 0.002
+"""Seconds that PyMoDAQ's loop is held up at a time while a trace is awaited; its coming ends that at once."""
 
 config = Config()
 
@@ -81,7 +85,9 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
         self._wanted = False
         self._live = False
         self._grab: PendingGrab | None = None
+        self._heard = threading.Event()
         self._watch: QtCore.QTimer | None = None
+        self._breath: QtCore.QTimer | None = None
 
     def ini_detector(self, controller: Board | None = None) -> tuple[str, bool]:
         """Connects and shows the board's settings; writes nothing to it."""
@@ -93,6 +99,9 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
         self._watch = QtCore.QTimer()
         self._watch.setInterval(WATCH)
         self._watch.timeout.connect(self._look_whether_wanted)
+        self._breath = QtCore.QTimer()
+        self._breath.setInterval(0)
+        self._breath.timeout.connect(self._breathe)
         self._say(info)
         return info, True
 
@@ -103,16 +112,13 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
         """Asks for a trace and returns; the trace is emitted when it is there."""
         self._live = bool(kwargs.get("live", False))
         self._wanted = True
-        if self._watch is not None:
-            self._watch.start()
         self._start()
 
     def stop(self) -> str:
         """Nothing is wanted any more, and the board is told so; returns at once."""
         self._wanted = False
-        if self._watch is not None:
-            self._watch.stop()
         self._withdraw()
+        self._await(False)
         return ""
 
     def close(self) -> None:
@@ -128,10 +134,18 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
         if not self._wanted or messenger is None:
             return
         ticket = self._ticket
+        self._heard.clear()
+        self._await(True)
+
+        def done(outcome: GrabOutcome) -> None:
+            if ticket == self._ticket:
+                self._heard.set()
+            messenger.tell((ticket, outcome))
+
         timeout = float(self.settings["timeout"])
         try:
             self._grab = self.module.start_grab(
-                lambda outcome: messenger.tell((ticket, outcome)),
+                done,
                 timeout=timeout if timeout > 0 and math.isfinite(timeout) else None,
                 fresh=not self._live,
             )
@@ -157,9 +171,9 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
     def _settle(self, outcome: GrabOutcome) -> None:
         """A trace goes to PyMoDAQ. A lost board is waited for. A refusal is shown, and a continuous grab goes on."""
         self._grab = None
+        self._heard.clear()
         if isinstance(outcome, Trace):
-            if self._watch is not None:
-                self._watch.stop()
+            self._await(False)
             message = outcome.message
             data = DataToExport(message.name, data=[to_pymodaq(entry) for entry in message.data])
             data.timestamp = message.timestamp
@@ -175,6 +189,7 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
             else:
                 # PyMoDAQ goes round and round until it has its data or is stopped.
                 self._wanted = False
+                self._await(False)
                 self._post("stop", None)
 
     def _retry(self) -> None:
@@ -183,6 +198,16 @@ class DAQ_1DViewer_PitayadScope(BoardPlugin, DAQ_Viewer_base):
 
     def _came_back(self) -> None:
         self._retry()
+
+    def _await(self, awaiting: bool) -> None:
+        """Whether something is to come."""
+        for timer in (self._watch, self._breath):
+            if timer is not None and awaiting != timer.isActive():
+                timer.start() if awaiting else timer.stop()
+
+    def _breathe(self) -> None:
+        """PyMoDAQ's loop asks without a pause whether something has happened, and would keep a processor busy."""
+        self._heard.wait(BREATH)
 
     def _look_whether_wanted(self) -> None:
         """PyMoDAQ 4.4 ends a continuous grab without a word to the plug-in."""

@@ -32,7 +32,7 @@ import { createDecoder, type Decoder } from './wire/decode.ts';
 import { detectForm } from './wire/detect.ts';
 import { encode } from './wire/encode.ts';
 import type { WireLimits } from './wire/limits.ts';
-import { bytes, dataActuator, type Kind, path, str, type WireValue } from './wire/values.ts';
+import { bytes, dataActuator, type Kind, none, path, str, type WireValue } from './wire/values.ts';
 import { type AnswerWord, commands, type TypeWord, typeWords, type Word } from './words.ts';
 
 /** Requests that wait for their turn; beyond, nothing more is read from the peer until some are done. */
@@ -93,8 +93,8 @@ export function openSession(options: SessionOptions): Session {
   let head: Uint8Array = new Uint8Array(0);
   let decoder: Decoder | undefined;
   let typeWord: TypeWord | undefined;
-  /** A word whose payload is not complete. */
-  let begun: { readonly word: Word; readonly payload: WireValue[] } | undefined;
+  /** A word whose payload is not complete, and why it will be refused, if that is known already. */
+  let begun: { readonly word: Word; readonly payload: WireValue[]; refusal?: string } | undefined;
   let requests = 0;
   const queue: (Request | BadRequest)[] = [];
   let working = false;
@@ -175,10 +175,15 @@ export function openSession(options: SessionOptions): Session {
       }
       begun = { word: first.word, payload: [] };
     }
-    if (begun.payload.length < payloadOf(begun.word).length) return;
-    const { word, payload } = begun;
+    complete();
+  }
+
+  /** Once all that belongs to the word has come. */
+  function complete(): void {
+    if (!begun || begun.payload.length < payloadOf(begun.word).length) return;
+    const { word, payload, refusal } = begun;
     begun = undefined;
-    enqueue(fromWord(word, payload));
+    enqueue(refusal === undefined ? fromWord(word, payload) : { refusal });
   }
 
   function introduce(object: WireValue): void {
@@ -212,9 +217,16 @@ export function openSession(options: SessionOptions): Session {
     const sentence = error instanceof Error ? error.message : String(error);
     if (!(error instanceof ProtocolError)) log.error({ err: error }, 'a fault of pitayad itself while reading');
     if (error instanceof ProtocolError && error.inStep && typeWord !== undefined) {
-      begun = undefined;
-      requests++;
-      enqueue({ refusal: `The message was not understood: ${sentence}; nothing was changed.` });
+      const refusal = `The message was not understood: ${sentence}; nothing was changed.`;
+      if (begun) {
+        // The rest of the payload is no request of its own.
+        begun.refusal ??= refusal;
+        begun.payload.push(none);
+        complete();
+      } else {
+        requests++;
+        enqueue({ refusal });
+      }
       return;
     }
     log.warn({ reason: sentence }, 'not the protocol');

@@ -625,6 +625,25 @@ inBothForms(
   },
 );
 
+inBothForms('a path that is no UTF-8 is one mistake, not two', async ({ join }, form) => {
+  const { peer } = join(form);
+  peer.say('set_info');
+  const names = Buffer.from(encode(form, [path(['scope', 'Ü'])]));
+  names[names.lastIndexOf('Ü')] = 0xff;
+  peer.raw(names);
+  assert.equal(peer.unread, 0, 'the XML is still due');
+  peer.say(bytes('<scope/>'), 'ping');
+  const words: string[] = [];
+  while (words.at(-1) !== 'pong') {
+    const { word, payload } = await peer.told();
+    words.push(word);
+    if (word === 'Error') assert.match(sentence(payload), /not valid UTF-8/);
+  }
+  await pause(5);
+  assert.deepEqual([...words].sort(), ['Error', 'pong']);
+  assert.equal(peer.unread, 0);
+});
+
 test('a fault of pitayad itself is told as such, without its inside, and the connection goes on', async () => {
   const { instrument, join } = await bench();
   const { peer }: Joined = join('v5', 'GRABBER', {

@@ -49,7 +49,7 @@ export interface ClientJournal {
   refused(command: string, sentence: string): void;
   /** To be called now and then (every second or so): writes the summary when its minute is over and there is something in it. */
   tick(): void;
-  /** The client is gone: writes what the last minute still has. */
+  /** The client is gone: says so, with what the last minute still has. */
   close(): void;
 }
 
@@ -64,19 +64,20 @@ export function clientJournal(log: Logger, now: () => number = () => performance
   let repeats = new Map<string, number>();
   let others = 0;
 
-  function summary(): void {
-    const answered = [...answers.values()].reduce((sum, n) => sum + n, 0);
+  /** What happened since the last summary; undefined: nothing. */
+  function sumUp(): Readonly<Record<string, unknown>> | undefined {
     const again = [...repeats].filter(([, n]) => n > 0).map(([sentence, n]) => ({ times: n, reason: sentence }));
+    const summary = {
+      ...(answers.size > 0 ? { answered: Object.fromEntries(answers) } : {}),
+      ...(again.length > 0 ? { refusedAgain: again } : {}),
+      ...(others > 0 ? { refusedOtherwise: others } : {}),
+    };
     const seconds = Math.round((now() - since) / 1000);
-    if (answered > 0 || again.length > 0 || others > 0) {
-      const refusals = again.length > 0 ? { refusedAgain: again } : {};
-      const further = others > 0 ? { refusedOtherwise: others } : {};
-      log.info({ seconds, answered: Object.fromEntries(answers), ...refusals, ...further }, 'summary');
-    }
     since = now();
     answers = new Map();
     repeats = new Map();
     others = 0;
+    return Object.keys(summary).length > 0 ? { seconds, ...summary } : undefined;
   }
 
   return {
@@ -96,9 +97,13 @@ export function clientJournal(log: Logger, now: () => number = () => performance
     },
 
     tick() {
-      if (now() - since >= PERIOD_MS) summary();
+      if (now() - since < PERIOD_MS) return;
+      const summary = sumUp();
+      if (summary) log.info(summary, 'summary');
     },
 
-    close: summary,
+    close() {
+      log.info(sumUp() ?? {}, 'disconnected');
+    },
   };
 }

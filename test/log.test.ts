@@ -75,7 +75,6 @@ test('a refusal is told once, its repetitions are counted in the summary of the 
     {
       client: '192.0.2.1:5',
       seconds: 60,
-      answered: {},
       refusedAgain: [{ times: 4, reason: 'There is no module "skope".' }],
       msg: 'summary',
     },
@@ -96,7 +95,7 @@ test('answers are numbers in the summary, and lines at debug', () => {
   assert.deepEqual(summary, { client: '192.0.2.1:5', seconds: 60, answered: { grab: 2, move_abs: 1 }, msg: 'summary' });
 });
 
-test('a minute without anything is not told; the rest of a minute is, at the end', () => {
+test('a minute without anything is not told; the rest of a minute is, when the client leaves', () => {
   const { lines, at, client } = journal();
   for (let k = 0; k < 5; k++) {
     at.ms += 60_000;
@@ -106,7 +105,7 @@ test('a minute without anything is not told; the rest of a minute is, at the end
   client.answered('ping');
   at.ms += 2000;
   client.close();
-  assert.deepEqual(lines(), [{ client: '192.0.2.1:5', seconds: 2, answered: { ping: 1 }, msg: 'summary' }]);
+  assert.deepEqual(lines(), [{ client: '192.0.2.1:5', seconds: 2, answered: { ping: 1 }, msg: 'disconnected' }]);
 });
 
 test('a client that is refused in ever new words fills no log and no memory', () => {

@@ -169,7 +169,6 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       clients.delete(entry);
       session.end();
       journal.close();
-      clientLog.info('disconnected');
     });
     const entry = { socket, tick: () => journal.tick() };
     clients.add(entry);

@@ -76,7 +76,7 @@ def main() -> None:
         viewer.settings.child("detector_settings", "socket_ip").setValue("127.0.0.1")
         viewer.settings.child("detector_settings", "port_id").setValue(port)
     else:
-        viewer.settings.child("detector_settings", "address").setValue(f"{sys.argv[3]}:{sys.argv[4]}")
+        viewer.settings.child("detector_settings", "connection", "address").setValue(f"{sys.argv[3]}:{sys.argv[4]}")
     frames: list[int] = []
     viewer.grab_done_signal.connect(lambda dte: frames.append(dte[0].data[0].size))
     viewer.init_hardware(True)

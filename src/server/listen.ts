@@ -98,6 +98,8 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
     const clientLog = log.child({ client: peer });
     const journal = clientJournal(clientLog);
     let deadline: NodeJS.Timeout | undefined;
+    /** Number of the message that the deadline is for. */
+    let due: number | undefined;
     const session = openSession({
       instrument,
       peer,
@@ -141,12 +143,12 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
 
     /** A message that has begun has a deadline, however its bytes trickle in. */
     function watch(): void {
-      if (!session.unfinished) {
-        clearTimeout(deadline);
-        deadline = undefined;
-        return;
-      }
-      deadline ??= setTimeout(
+      const { unfinished } = session;
+      if (unfinished === due) return;
+      due = unfinished;
+      clearTimeout(deadline);
+      if (due === undefined) return;
+      deadline = setTimeout(
         () =>
           session.fail(
             `A message that was begun did not come whole within ${messageMs / 1000} s, and the connection is closed; nothing was changed.`,
@@ -157,6 +159,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
 
     session.onRelief(() => {
       if (socket.isPaused() && !session.full) socket.resume();
+      watch();
     });
     socket.on('data', (chunk: Buffer) => {
       session.receive(chunk);
@@ -229,7 +232,7 @@ function sentenceOf(code: unknown, host: string, port: number, error: unknown): 
 }
 
 /** Loopback, link-local and private addresses, and the networks of the board's own interfaces as they are at the moment. */
-function allowedPeers(more: readonly string[]): (host: string) => boolean {
+export function allowedPeers(more: readonly string[]): (host: string) => boolean {
   const fixed = new BlockList();
   const usual = [
     '127.0.0.0/8',

@@ -68,8 +68,8 @@ export interface SessionOptions {
 
 export interface Session {
   receive(chunk: Uint8Array): void;
-  /** Part of a message has come, and the rest is due. */
-  readonly unfinished: boolean;
+  /** Part of a message has come, and the rest is due: its number in this connection. Undefined: none is due. */
+  readonly unfinished: number | undefined;
   /** Many requests wait: read no more for now. `onRelief` is called when that is over. */
   readonly full: boolean;
   onRelief(call: () => void): void;
@@ -95,6 +95,7 @@ export function openSession(options: SessionOptions): Session {
   let typeWord: TypeWord | undefined;
   /** A word whose payload is not complete, and why it will be refused, if that is known already. */
   let begun: { readonly word: Word; readonly payload: WireValue[]; refusal?: string } | undefined;
+  /** Requests that came whole. */
   let requests = 0;
   const queue: (Request | BadRequest)[] = [];
   let working = false;
@@ -164,7 +165,6 @@ export function openSession(options: SessionOptions): Session {
         offered();
         return;
       }
-      requests++;
       if (first.what === 'offer') {
         enqueue({ refusal: `${first.word} is a word of an instrument, and this is one; nothing was changed.` });
         return;
@@ -224,7 +224,6 @@ export function openSession(options: SessionOptions): Session {
         begun.payload.push(none);
         complete();
       } else {
-        requests++;
         enqueue({ refusal });
       }
       return;
@@ -236,6 +235,7 @@ export function openSession(options: SessionOptions): Session {
   // ---------------------------------------------------------------- requests, in turn
 
   function enqueue(request: Request | BadRequest): void {
+    requests++;
     if ('command' in request && isImmediate(request)) {
       void perform(request);
       return;
@@ -543,7 +543,9 @@ export function openSession(options: SessionOptions): Session {
   return {
     receive,
     get unfinished() {
-      return !closed && (typeWord === undefined || begun !== undefined || (decoder?.waiting ?? 0) > 0) && !this.full;
+      const due = typeWord === undefined || begun !== undefined || (decoder?.waiting ?? 0) > 0;
+      if (closed || !due || this.full) return undefined;
+      return typeWord === undefined ? 0 : requests + 1;
     },
     get full() {
       return queue.length >= MAX_WAITING;

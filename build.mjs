@@ -48,6 +48,7 @@ const commands = {
   async start(args) {
     await bundle();
     await nativeIfPossible();
+    endWithParent();
     // In this very process: signals, standard input and the exit status are the daemon's own.
     process.argv = [process.argv[0], bundleFile, 'serve', ...args];
     Module.runMain();
@@ -68,6 +69,21 @@ const commands = {
     await script('test/soak/run.ts', args);
   },
 };
+
+/**
+ * npm tells a signal to its shell alone, which ends without a word to us; it is meant for the daemon. (Where this is
+ * started otherwise, or the parent's end does not show, nothing happens.)
+ */
+function endWithParent() {
+  if (process.env.npm_lifecycle_event !== 'start') return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    process.kill(process.pid, 'SIGTERM');
+  }, 200);
+  timer.unref();
+}
 
 /** Installs the packages of the lock file, when those in node_modules are not they. */
 async function setup() {

@@ -232,7 +232,10 @@ function sentenceOf(code: unknown, host: string, port: number, error: unknown): 
 }
 
 /** Loopback, link-local and private addresses, and the networks of the board's own interfaces as they are at the moment. */
-export function allowedPeers(more: readonly string[]): (host: string) => boolean {
+export function allowedPeers(
+  more: readonly string[],
+  interfaces: typeof networkInterfaces = networkInterfaces,
+): (host: string) => boolean {
   const fixed = new BlockList();
   const usual = [
     '127.0.0.0/8',
@@ -250,7 +253,7 @@ export function allowedPeers(more: readonly string[]): (host: string) => boolean
     const family = isIPv6(bare) ? 'ipv6' : 'ipv4';
     if (fixed.check(bare, family)) return true;
     const own = new BlockList();
-    for (const { cidr } of Object.values(networkInterfaces()).flatMap((each) => each ?? [])) {
+    for (const { cidr } of Object.values(interfaces()).flatMap((each) => each ?? [])) {
       if (cidr !== null) addNetwork(own, cidr);
     }
     return own.check(bare, family);

@@ -1,6 +1,5 @@
 /** A listening door over a real instrument on plain registers, and peers that connect to it by TCP. */
 import assert from 'node:assert';
-import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
@@ -48,7 +47,8 @@ export async function served(options: Partial<ListenOptions> = {}, log: Logger =
       const socket = connect({ host: '127.0.0.1', port: door.port, noDelay: true });
       sockets.add(socket);
       const one = connected(form, socket);
-      await once(socket, 'connect');
+      // Who is refused may be reset before he knows that he was connected.
+      await new Promise((resolve) => socket.once('connect', resolve).once('close', resolve));
       if (typeWord !== '') one.say(typeWord);
       return one;
     },
@@ -73,7 +73,7 @@ export function connected(form: Form, socket: Socket): Connected {
   });
   socket.on('end', () => one.closed('end'));
   socket.on('error', (error: NodeJS.ErrnoException) => one.closed(error.code === 'ECONNRESET' ? 'reset' : `${error}`));
-  const closed = once(socket, 'close').catch(() => undefined);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
   return Object.create(one, {
     socket: { value: socket },
     received: { get: () => Buffer.concat(pieces) },

@@ -240,7 +240,7 @@ with check("without a trigger the board's reason is shown after the time-out, an
     pump(seconds=0.1)
     texts, states = len(viewer.texts), len(viewer.grabbing)
     viewer.module.snap()
-    line = viewer.says("trigger", texts)
+    line = viewer.says("brought no trace", texts)
     note(line)
     assert pump(lambda: False in viewer.grabbing[states:], 2)
     viewer.setting("timeout").setValue(0.0)

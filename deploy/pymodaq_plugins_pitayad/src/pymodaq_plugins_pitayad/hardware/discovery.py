@@ -190,7 +190,7 @@ def matches(board: FoundBoard, text: str) -> bool:
     """Whether a user who writes ``text`` means this board. A serial number in brackets counts before the name."""
     if text == "":
         return True
-    bracketed = re.search(r"\[(\w+)\]$", text)
+    bracketed = re.search(r"\[([^\[\]]+)\]$", text)
     if bracketed:
         return board.serial.lower() == bracketed[1].lower()
     host = board.name.rsplit(" on ", 1)[-1]

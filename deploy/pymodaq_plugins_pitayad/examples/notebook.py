@@ -28,9 +28,10 @@ with Board(sys.argv[1] if len(sys.argv) > 1 else "") as board:
         print("matplotlib would show it")
 
     # What comes back of a sine, from 1 kHz to 1 MHz: each trace is recorded after the frequency was set.
+    shortest = board.scope.parameter("duration")["min"]
     for frequency in np.geomspace(1e3, 1e6, 13):
         taken = board.asg0.set(frequency=frequency)["frequency"]
-        board.scope.set(duration=20 / taken)
+        board.scope.set(duration=max(20 / taken, shortest))
         trace = board.scope.grab()
         print(f"{taken:12.1f} Hz  {np.sqrt(2) * np.std(trace['ch1']):.4f} V")
     board.off()

@@ -163,7 +163,7 @@ export function valueFromWord(parameter: ParameterDescription | undefined, word:
     case 'integer':
       return number ?? word;
     case 'bool':
-      return { true: true, on: true, false: false, off: false }[word] ?? word;
+      return word === 'true' || word === 'on' ? true : word === 'false' || word === 'off' ? false : word;
     case 'choice':
       return (
         parameter.choices?.find((choice) => String(choice) === word || choice === number) ??
@@ -218,11 +218,17 @@ function numbersOf(array: NdArray): number[] {
   return [...numbers];
 }
 
-/** A line of column names with units, then a line a point. 12 digits are more than a converter has. */
+/** As people read it: 12 digits are more than a converter has. */
+function short(value = Number.NaN): string {
+  return String(Number(value.toPrecision(12)));
+}
+
+/** A line of column names with units, then a line a point. */
 function csv({ axis, units, labels, data }: PlainTrace): string {
-  const short = (value = Number.NaN) => String(Number(value.toPrecision(12)));
   const head = [`${axis.label} (${axis.units})`, ...labels.map((label) => `${label} (${units})`)].join(',');
-  const lines = axis.values.map((time, k) => [time, ...data.map((values) => values[k])].map(short).join(','));
+  const lines = axis.values.map((time, k) =>
+    [time, ...data.map((values) => values[k])].map((value) => short(value)).join(','),
+  );
   return [head, ...lines].join('\n');
 }
 
@@ -234,7 +240,7 @@ function valueLines(module: ModuleDescription, values: Readonly<Record<string, u
 }
 
 function shown(value: unknown, parameter: ParameterDescription | undefined): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  const text = typeof value === 'number' ? short(value) : typeof value === 'string' ? value : JSON.stringify(value);
   return parameter?.unit ? `${text} ${parameter.unit}` : text;
 }
 

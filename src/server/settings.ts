@@ -84,6 +84,7 @@ function valueText(kind: ParameterDescription['kind'], value: Value): string {
 
 function pythonNumber(value: number, kind: ParameterDescription['kind']): string {
   if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
   const text = String(value);
   return kind === 'integer' || /[.e]/.test(text) ? text : `${text}.0`;
 }
@@ -98,9 +99,16 @@ function literal(value: string | number): string {
 /** ASCII only, as PyMoDAQ itself writes: others as numeric references, what XML cannot hold as spaces. */
 function escapeXml(text: string): string {
   return text
-    .replace(/[^\t\n\r\x20-\uffff]/g, ' ')
+    .replace(/[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, ' ')
     .replace(/[&<>"\n\r\t]|[^\x20-\x7e]/gu, (char) => `&#${char.codePointAt(0)};`);
 }
+
+const TRUTHS: ReadonlyMap<string, boolean> = new Map([
+  ['1', true],
+  ['true', true],
+  ['0', false],
+  ['false', false],
+]);
 
 /** One parameter as a peer sent it. */
 export interface SentParameter {
@@ -153,7 +161,7 @@ export function valueFromText(parameter: ParameterDescription, text: string): un
       return value === undefined ? text : Math.trunc(value);
     }
     case 'bool':
-      return { '1': true, true: true, '0': false, false: false }[text.trim().toLowerCase()] ?? text;
+      return TRUTHS.get(text.trim().toLowerCase()) ?? text;
     case 'choice': {
       const bare = unwrapped(text.trim());
       return (

@@ -43,8 +43,13 @@ test.after.each(({ folder, started }) => {
   rmSync(folder, { recursive: true });
 });
 
+/** Makes the process trip over itself on SIGUSR2. */
+const FAULT = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("planted")})';
+
 function start(started: Set<ChildProcess>, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', '--import', FAULT, main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   started.add(child);
   let out = '';
   let err = '';
@@ -184,6 +189,16 @@ test('a signal that comes twice, as from a terminal with npm in between, does no
   const { status } = await daemon.end('SIGINT');
   assert.equal(status, 0);
   assert.equal(daemon.log.filter(({ msg }) => msg === 'stopping').length, 1);
+});
+
+test('a fault of its own ends it with status 1, and the log says which', async ({ started, config }) => {
+  const daemon = await serve(started, '--listen', '127.0.0.1:0', '--config', config);
+  const { status, seconds } = await daemon.end('SIGUSR2');
+  assert.equal(status, 1);
+  assert.ok(seconds < 2, `${seconds} s`);
+  const fatal = daemon.log.find(({ level }) => level === 60);
+  assert.match(JSON.stringify(fatal), /planted/);
+  assert.equal(daemon.log.at(-1)?.msg, 'stopped');
 });
 
 test('a port in use: status 1, and a sentence that says so', async ({ started, config }) => {

@@ -1,8 +1,7 @@
 /** The registers of the two signal generators (PyRPL red_pitaya_asg.v). */
 import { type Block, plainRegisters } from './block.ts';
-import { type Generator, generator, type Setting } from './generator.ts';
+import { type Generator, type GeneratorOptions, generator, type Setting } from './generator.ts';
 import { toCounts } from './signal.ts';
-import type { Timeline } from './timeline.ts';
 
 /** The control word of both channels: bits that are stored, value after reset. */
 const CONTROL = { stored: 0x1ff7_1ff7, reset: 0x0200_0200 } as const;
@@ -41,12 +40,8 @@ export interface Asg extends Block {
   readonly channels: readonly [Generator, Generator];
 }
 
-/**
- * @param memory as `changing`.
- * @param changes called before an output changes its course.
- */
-export function asg(timeline: Timeline, memory: number, changes: () => void): Asg {
-  const channels = [generator(timeline, memory, changes), generator(timeline, memory, changes)] as const;
+export function asg(options: GeneratorOptions): Asg {
+  const channels = [generator(options), generator(options)] as const;
   const places = new Map(
     channels.flatMap((channel, k) =>
       REGISTERS.map(([name, offset]) => [offset + CHANNEL_SPAN * k, { channel, name }] as const),

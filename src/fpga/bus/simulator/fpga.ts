@@ -5,6 +5,7 @@ import { type FrontEnd, type InputModel, MAX_DELAY } from './front-end.ts';
 import { type Bank, type HouseKeeping, houseKeeping } from './house-keeping.ts';
 import { inputSignal } from './inputs.ts';
 import { otherModules } from './other-modules.ts';
+import { randomIndex } from './random-index.ts';
 import { CODES, type Routing, routing } from './routing.ts';
 import { type Scope, scope } from './scope.ts';
 import { scopeMemory } from './scope-memory.ts';
@@ -18,6 +19,12 @@ const REGIONS = 8;
 const SLOT_SHIFT = 16;
 const DSP_REGION = 3;
 const ROUTING_BYTES = 0x14;
+
+/** If not exact: a mean over more clocks takes as many only, so that a trace costs some milliseconds at most. */
+const CLOCKS_AVERAGED = 32;
+
+/** If not exact: noise whose samples span more clocks than these is taken from elsewhere of its sequence. */
+const LONGEST_NOISE = 1_000_000;
 
 /** Clocks that signals are remembered beyond the longest delay of a loop: all stages on the way, and some. */
 const STAGES = 64;
@@ -36,35 +43,52 @@ export interface Fpga {
   /** Signed counts of signals now: out1, out2, in1, in2. */
   present(): readonly number[];
   readonly leds: number;
+  readonly digitalLoop: boolean;
+  /** Memories that outlive a reset pulse: tables of the generators, rings of the scope. */
+  readonly memories: readonly Int32Array[];
+  /** So many clocks may pass in one go without taking long, at least. */
+  affordable(): number;
 }
 
 export interface FpgaOptions {
   readonly frontEnd: FrontEnd;
-  /** A mean of the scope over more clocks takes as many of them only. Infinity: all. */
-  readonly clocksAveraged: number;
-  /** State of the digital loop, which a reset pulse leaves as it is. */
-  readonly digitalLoop?: boolean;
+  /** Asked whenever it matters: costly results are exact to the clock; otherwise they are near the truth, and quick. */
+  exact(): boolean;
+  /** Has gone through a reset pulse: memories and the digital loop are as they were in this one. */
+  readonly memoriesOf?: Fpga;
 }
 
-export function fpga({ frontEnd, clocksAveraged, digitalLoop = false }: FpgaOptions): Fpga {
+export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   const memory = MAX_DELAY + STAGES;
   const signals: Signal[] = [];
   // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
   const time: Timeline = timeline((clock) => theScope.advance(clock));
   const changes = (): void => recorded.change();
-  const generators = asg(time, STAGES, changes);
+  const random = randomIndex(() => (exact() ? Number.POSITIVE_INFINITY : LONGEST_NOISE));
+  const generators = asg({ timeline: time, memory: STAGES, random, changes });
   const paths: Routing = routing(time, signals, memory, changes);
   const [out1, out2] = paths.outputs;
-  const recorded = scopeMemory((k) => paths.input(CODES.asg0 + k), clocksAveraged);
+  const recorded = scopeMemory(
+    (k) => paths.input(CODES.asg0 + k),
+    () => (exact() ? Number.POSITIVE_INFINITY : CLOCKS_AVERAGED),
+  );
   const theScope: Scope = scope({
     timeline: time,
     memory: recorded,
     channel: (k) => paths.input(CODES.asg0 + k),
-    triggered: (clock) => {
-      for (const channel of generators.channels) channel.scopeTriggered(clock);
+    generators: generators.channels.map(({ nextPulse }) => nextPulse),
+    exact,
+    counts: (on, clock) => {
+      for (const channel of generators.channels) channel.scopeCounts(on, clock);
     },
   });
-  const hk: HouseKeeping = houseKeeping(time, digitalLoop, changes);
+  const hk: HouseKeeping = houseKeeping(time, memoriesOf?.digitalLoop ?? false, {
+    loopChanges: changes,
+    triggerPinChanged(high) {
+      for (const channel of generators.channels) channel.pinChanged(high);
+      theScope.pinChanged(high);
+    },
+  });
 
   const inputs = frontEnd.map((model) => inputSignal(model, [out1, out2]));
   const input = (k: 0 | 1): Signal => ({
@@ -114,6 +138,9 @@ export function fpga({ frontEnd, clocksAveraged, digitalLoop = false }: FpgaOpti
     return region === DSP_REGION ? dsp : regions[region];
   };
 
+  const memories = [...generators.channels.map(({ table }) => table), ...recorded.rings];
+  for (const [k, memory] of memoriesOf?.memories.entries() ?? []) memories[k]?.set(memory);
+
   return {
     timeline: time,
     generators: generators.channels,
@@ -140,5 +167,13 @@ export function fpga({ frontEnd, clocksAveraged, digitalLoop = false }: FpgaOpti
     get leds() {
       return hk.leds;
     },
+    get digitalLoop() {
+      return hk.digitalLoop;
+    },
+    get memories() {
+      recorded.change();
+      return memories;
+    },
+    affordable: theScope.affordable,
   };
 }

@@ -2,6 +2,8 @@
  * One signal generator (PyRPL red_pitaya_asg_ch.v). All its times are those of the output register: what a write sets
  * off is scheduled for the clock at which the output shows it.
  */
+import { debouncer } from './debouncer.ts';
+import type { RandomIndex } from './random-index.ts';
 import { changing, type Signal, saturate, toCounts } from './signal.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -21,36 +23,70 @@ const LATENCY = {
   start: 7,
   reset: 7,
   trigger: 8,
+  cycles: 8,
+  repeats: 8,
+  pause: 8,
 } as const;
+
+/** Clocks from the trigger line's rise to the output coming around; from a trigger to the rise. */
+const PULSE_LEAD = 3;
+const PULSE_LATENCY = 5;
+
+/** Clocks by which the pointer's register is ahead of the output. */
+const POINTER_LEAD = 5;
+
+/** Clocks from a pin to what a write of the control word does at once. */
+const PIN_LATENCY = { level: 0, edge: 3 } as const;
 
 /** Bits of the channel's half of the control word. */
 const CONTROL = { source: 0b111, wrap: 1 << 4, reset: 1 << 6, zero: 1 << 7, random: 1 << 12 } as const;
 
 /** Trigger sources. */
-const IMMEDIATELY = 1;
+const SOURCES = { immediately: 1, risingEdge: 2, fallingEdge: 3, level: 4, always: 5 } as const;
+
+/** After an edge of the pin, further ones are ignored for so many clocks. */
+const DEBOUNCE = 62_500;
+
+/** Clocks in a microsecond, the unit of the pause between bursts. */
+const MICROSECOND = 125;
 
 export type Setting = 'amplitude' | 'offset' | 'size' | 'start' | 'step' | 'cycles' | 'repeats' | 'pause';
 
 export interface Generator {
   readonly output: Signal;
-  /** Table index at the last trigger of the scope, 0 … 16383. */
+  /** Signed counts. */
+  readonly table: Int32Array;
+  /** Table index at the end of the scope's last acquisition, or now if one is being finished; 0 … 16383. */
   readonly scopeTriggerPhase: number;
   /** The channel's half of the control word was written. */
   control(bits: number): void;
   set(setting: Setting, value: number): void;
   /** Words into the table, from `index` on. */
   fill(index: number, words: Uint32Array): void;
-  /** The scope triggered at this clock, since the last change of the output. */
-  scopeTriggered(clock: number): void;
+  /** The level of the external trigger's pin has changed. */
+  pinChanged(high: boolean): void;
+  /**
+   * The next clock, `from` or later, at which the generator's trigger line to the scope rises: when it is triggered, and
+   * when its pointer comes around. Holds as long as nothing changes; Infinity: never.
+   */
+  nextPulse(from: number): number;
+  /** The scope counts down from this clock on, or until this clock. */
+  scopeCounts(on: boolean, clock: number): void;
 }
 
-/**
- * @param memory as `changing`.
- * @param changes called before the output changes its course.
- */
-export function generator(timeline: Timeline, memory: number, changes: () => void): Generator {
+export interface GeneratorOptions {
+  readonly timeline: Timeline;
+  /** As `changing`. */
+  readonly memory: number;
+  readonly random: RandomIndex;
+  /** Called before the output changes its course. */
+  changes(): void;
+}
+
+export function generator({ timeline, memory, random, changes }: GeneratorOptions): Generator {
   const table = new Int32Array(POINTS);
-  const registers: Record<Setting, number> = {
+  /** What is in force at the output. */
+  const shown: Record<Setting, number> = {
     amplitude: 0x2000,
     offset: 0,
     size: 0x3fff_ffff,
@@ -60,87 +96,179 @@ export function generator(timeline: Timeline, memory: number, changes: () => voi
     repeats: 0,
     pause: 0,
   };
-  /** What is in force at the output. */
-  const { ...shown } = registers;
-  let [wrap, reset, zero, running] = [false, false, false, false];
+  let [wrap, reset, zero, noise, running] = [false, false, false, false, false];
   /** Pointer at clock `since`. */
   let pointer = 0;
   let since = 0;
-  let scopeTriggerPhase = POINTS - 1;
+  /** To come, the present ones included. 0 cycles: endless. */
+  let [cyclesLeft, repeatsLeft] = [0, 0];
+  /** Counts what makes a scheduled end or repetition of a burst void. */
+  let plan = 0;
+
+  let source = 0;
+  let pinHigh = false;
+  /** For rises and falls of the pin. */
+  const edges = [debouncer(() => DEBOUNCE), debouncer(() => DEBOUNCE)] as const;
+  /** Triggers that the scope may still have to hear of, oldest first. */
+  let triggered: number[] = [];
+
+  let phase = POINTS - 1;
+  let scopeCounting = false;
+  /** When the pointer is to be noted for the scope, in clocks of the output. */
+  let noteAt = Number.POSITIVE_INFINITY;
 
   const turn = (): number => shown.size + 1;
 
+  /** Clocks from the start to where a pointer that does not wrap starts again. */
+  const period = (): number => Math.max(1, Math.ceil((turn() - shown.start) / shown.step));
+
+  /** Clocks until the pointer has come around once. */
+  const firstRound = (): number =>
+    shown.step === 0 ? Number.POSITIVE_INFINITY : Math.ceil((turn() - pointer) / shown.step);
+
   /** The pointer at a clock since the last change. */
   const pointerAt = (clock: number): number => {
-    if (!running) return pointer;
     const clocks = clock - since;
+    if (!running || shown.step === 0 || clocks <= 0) return pointer;
     if (wrap) return addTurns(pointer, shown.step, clocks, turn());
-    return pointer;
+    const first = firstRound();
+    return clocks < first ? pointer + shown.step * clocks : shown.start + shown.step * ((clocks - first) % period());
+  };
+
+  /** How often it came around since the last change. */
+  const roundsAt = (clock: number): number => {
+    const clocks = clock - since;
+    const first = firstRound();
+    if (!running || clocks < first) return 0;
+    if (!wrap) return 1 + Math.floor((clocks - first) / period());
+    return Number((BigInt(pointer) + BigInt(shown.step) * BigInt(clocks)) / BigInt(turn()));
+  };
+
+  /** Clocks from the last change until it has come around so often. */
+  const clocksFor = (rounds: number): number => {
+    const first = firstRound();
+    if (!Number.isFinite(first)) return first;
+    if (!wrap) return first + (rounds - 1) * period();
+    const way = BigInt(rounds) * BigInt(turn()) - BigInt(pointer);
+    return Number((way + BigInt(shown.step) - 1n) / BigInt(shown.step));
   };
 
   const output = changing((out, first, stride, count) => {
+    const { amplitude, offset } = shown;
     if (zero) {
       out.fill(0, 0, count);
-      return;
-    }
-    const { amplitude, offset } = shown;
-    if (!running) {
+    } else if (noise) {
+      random.sample(out, first, stride, count);
+      for (let k = 0; k < count; k++) out[k] = level(table[out[k] as number] as number, amplitude, offset);
+    } else if (!running || shown.step === 0) {
       out.fill(level(table[pointer >> FRACTION_BITS] ?? 0, amplitude, offset), 0, count);
-      return;
-    }
-    const size = turn();
-    const step = addTurns(0, shown.step, stride, size);
-    let p = pointerAt(first);
-    for (let k = 0; k < count; k++) {
-      out[k] = level(table[p >> FRACTION_BITS] as number, amplitude, offset);
-      p += step;
-      if (p >= size) p -= size;
+    } else if (wrap) {
+      const size = turn();
+      const step = addTurns(0, shown.step, stride, size);
+      let p = pointerAt(first);
+      for (let k = 0; k < count; k++) {
+        out[k] = level(table[p >> FRACTION_BITS] as number, amplitude, offset);
+        p += step;
+        if (p >= size) p -= size;
+      }
+    } else {
+      for (let k = 0; k < count; k++) {
+        out[k] = level(table[pointerAt(first + k * stride) >> FRACTION_BITS] as number, amplitude, offset);
+      }
     }
   }, memory);
 
-  /** Does what changes the output, at the clock at which the output shows it. */
-  const later = (clocks: number, action: () => void): void => {
+  /** The output's course changes now. */
+  const change = (action: () => void): void => {
+    const { now } = timeline;
+    changes();
+    output.change(now);
+    if (noteAt < now) notePhase();
+    if (cyclesLeft > 0) cyclesLeft = Math.max(1, cyclesLeft - roundsAt(now));
+    pointer = pointerAt(now);
+    since = now;
+    action();
+    // Bursts without a pause between them are never over.
+    if (running && cyclesLeft > 0 && (repeatsLeft === 0 || shown.pause > 0)) {
+      whenDue(clocksFor(cyclesLeft), endBurst);
+    }
+  };
+
+  const later = (clocks: number, action: () => void): void => timeline.at(timeline.now + clocks, () => change(action));
+
+  /** As `later`, unless there is another change before. */
+  const whenDue = (clocks: number, action: () => void): void => {
+    const mine = ++plan;
+    if (!Number.isFinite(clocks)) return;
     timeline.at(timeline.now + clocks, () => {
-      const { now } = timeline;
-      changes();
-      output.change(now);
-      pointer = pointerAt(now);
-      since = now;
-      action();
+      if (plan === mine) change(action);
     });
+  };
+
+  const begin = (): void => {
+    running = true;
+    pointer = shown.start;
+    cyclesLeft = shown.cycles;
+  };
+
+  const endBurst = (): void => {
+    running = false;
+    cyclesLeft = 0;
+    if (repeatsLeft === 0) return;
+    whenDue(shown.pause * MICROSECOND + 1, () => {
+      repeatsLeft--;
+      begin();
+    });
+  };
+
+  /** A trigger, so many clocks from now. */
+  const trigger = (clocks: number): void => {
+    triggered = [...triggered.slice(-3), timeline.now + clocks + PULSE_LATENCY];
+    later(clocks + LATENCY.trigger, () => {
+      if (reset || running) return;
+      repeatsLeft = shown.repeats;
+      begin();
+    });
+  };
+
+  const notePhase = (): void => {
+    phase = pointerAt(noteAt) >> FRACTION_BITS;
+    noteAt = Number.POSITIVE_INFINITY;
   };
 
   return {
     output,
+    table,
+
     get scopeTriggerPhase() {
-      return scopeTriggerPhase;
+      if (scopeCounting) return pointerAt(timeline.now + POINTER_LEAD - 1) >> FRACTION_BITS;
+      return noteAt < Number.POSITIVE_INFINITY ? pointerAt(noteAt) >> FRACTION_BITS : phase;
     },
 
     control(bits) {
+      source = bits & CONTROL.source;
       later(LATENCY.zero, () => {
         zero = (bits & CONTROL.zero) !== 0;
       });
       later(LATENCY.wrap, () => {
         wrap = (bits & CONTROL.wrap) !== 0;
+        noise = (bits & CONTROL.random) !== 0;
       });
       later(LATENCY.reset, () => {
         reset = (bits & CONTROL.reset) !== 0;
         if (!reset) return;
+        plan++;
         running = false;
+        [cyclesLeft, repeatsLeft] = [0, 0];
         pointer = shown.start;
       });
-      if ((bits & CONTROL.source) === IMMEDIATELY) {
-        later(LATENCY.trigger, () => {
-          if (reset || running) return;
-          running = true;
-        });
+      if (source === SOURCES.immediately || source === SOURCES.always || (source === SOURCES.level && pinHigh)) {
+        trigger(0);
       }
     },
 
     set(setting, value) {
-      registers[setting] = value;
-      const latency = setting in LATENCY ? LATENCY[setting as keyof typeof LATENCY] : LATENCY.trigger;
-      later(latency, () => {
+      later(LATENCY[setting], () => {
         shown[setting] = value;
         if (setting === 'start' && reset) pointer = value;
       });
@@ -151,14 +279,30 @@ export function generator(timeline: Timeline, memory: number, changes: () => voi
       later(LATENCY.table, () => table.set(counts, index));
     },
 
-    scopeTriggered(clock) {
-      scopeTriggerPhase = pointerAt(clock) >> FRACTION_BITS;
+    pinChanged(high) {
+      pinHigh = high;
+      if (source === SOURCES.level && high) trigger(PIN_LATENCY.level);
+      const isEdge = edges[high ? 0 : 1].rises(timeline.now);
+      if (isEdge && source === (high ? SOURCES.risingEdge : SOURCES.fallingEdge)) trigger(PIN_LATENCY.edge);
+    },
+
+    nextPulse(from) {
+      const trigger = triggered.find((clock) => clock >= from) ?? Number.POSITIVE_INFINITY;
+      if (!running || shown.step === 0) return trigger;
+      const rounds = roundsAt(Math.max(since, from + PULSE_LEAD - 1));
+      return Math.min(trigger, since + clocksFor(rounds + 1) - PULSE_LEAD);
+    },
+
+    scopeCounts(on, clock) {
+      scopeCounting = on;
+      if (!on) noteAt = clock + POINTER_LEAD;
     },
   };
 }
 
+/** The sum has 15 bits: beyond them it comes around. */
 function level(sample: number, amplitude: number, offset: number): number {
-  return saturate(((sample * amplitude) >> 13) + offset);
+  return saturate(((((sample * amplitude) >> 13) + offset) << 17) >> 17);
 }
 
 /** (pointer + step · clocks) mod size, exact; all below 2³⁰, clocks below 2⁵³. */
@@ -167,7 +311,7 @@ function addTurns(pointer: number, step: number, clocks: number, size: number): 
     // A power of two: the lowest bits of a product follow from those of its factors.
     return (pointer + Math.imul(step, clocks % size)) & 0x3fff_ffff;
   }
-  const product = step * clocks;
-  if (Number.isSafeInteger(product)) return (pointer + product) % size;
+  const sum = pointer + step * clocks;
+  if (Number.isSafeInteger(sum)) return sum % size;
   return Number((BigInt(pointer) + BigInt(step) * BigInt(clocks)) % BigInt(size));
 }

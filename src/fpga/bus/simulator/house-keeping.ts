@@ -15,6 +15,8 @@ const LEDS = 0x30;
 /** A made-up number of a chip: the sample value that PyRPL's source gives. It is shifted out bit by bit after reset. */
 const DNA = { low: 0x789a_bcde, high: 0x82_3456, readyAfter: 470 } as const;
 
+const TRIGGER_PIN = 1;
+
 export type Bank = 'p' | 'n';
 
 export interface HouseKeeping extends Block {
@@ -26,11 +28,15 @@ export interface HouseKeeping extends Block {
   putOutside(bank: Bank, levels: number): void;
 }
 
-/**
- * @param loop the digital loop before: a reset pulse does not change it.
- * @param loopChanges called before the digital loop is switched.
- */
-export function houseKeeping(timeline: Timeline, loop: boolean, loopChanges: () => void): HouseKeeping {
+export interface HouseKeepingListener {
+  /** Called before the digital loop is switched. */
+  loopChanges(): void;
+  /** The level of DIO0_P has changed, which scope and generators can be triggered by. */
+  triggerPinChanged(high: boolean): void;
+}
+
+/** @param loop the digital loop before: a reset pulse does not change it. */
+export function houseKeeping(timeline: Timeline, loop: boolean, listener: HouseKeepingListener): HouseKeeping {
   const registers = plainRegisters(
     new Map<number, readonly [number, number]>([
       [LOOP, [1, loop ? 1 : 0]],
@@ -44,6 +50,14 @@ export function houseKeeping(timeline: Timeline, loop: boolean, loopChanges: () 
     return (registers.get(LEVEL_OUT[bank]) & driven) | (outside[bank] & ~driven & 0xff);
   };
 
+  let pinHigh = false;
+  const lookAtPin = (): void => {
+    const high = (levels('p') & TRIGGER_PIN) !== 0;
+    if (high === pinHigh) return;
+    pinHigh = high;
+    listener.triggerPinChanged(high);
+  };
+
   const block = wordBlock(
     (offset) => {
       if (offset === ID) return 1;
@@ -54,8 +68,9 @@ export function houseKeeping(timeline: Timeline, loop: boolean, loopChanges: () 
       return registers.get(offset);
     },
     (offset, word) => {
-      if (offset === LOOP) loopChanges();
+      if (offset === LOOP) listener.loopChanges();
       registers.set(offset, word);
+      lookAtPin();
     },
   );
   return {
@@ -69,6 +84,7 @@ export function houseKeeping(timeline: Timeline, loop: boolean, loopChanges: () 
     levels,
     putOutside(bank, word) {
       outside[bank] = word & 0xff;
+      lookAtPin();
     },
   };
 }

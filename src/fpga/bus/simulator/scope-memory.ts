@@ -21,6 +21,7 @@ export interface Run {
 }
 
 export interface ScopeMemory {
+  readonly rings: readonly [Int32Array, Int32Array];
   record(run: Run): void;
   /** Values `from` … `from + count` of a run that need not have been recorded. */
   values(channel: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void;
@@ -34,7 +35,7 @@ export interface ScopeMemory {
  * @param channel the signals of the two channels, as they are selected now.
  * @param clocksAveraged a mean over more clocks takes as many of them only, spread at random.
  */
-export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: number): ScopeMemory {
+export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () => number): ScopeMemory {
   const rings = [new Int32Array(SAMPLES), new Int32Array(SAMPLES)] as const;
   /** Not worked out yet; oldest first. */
   let runs: Run[] = [];
@@ -46,7 +47,7 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: numbe
   const mean = (k: 0 | 1, { first, every }: Run, from: number, count: number, out: Int32Array): void => {
     if (scratch.length < count) scratch = new Int32Array(count);
     const signal = channel(k);
-    const clocks = Math.min(every, clocksAveraged);
+    const clocks = Math.min(every, clocksAveraged());
     const start = first - 1 - every + from * every;
     out.fill(0, 0, count);
     for (let j = 0; j < clocks; j++) {
@@ -76,6 +77,7 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: numbe
   };
 
   return {
+    rings,
     values,
 
     record(run) {

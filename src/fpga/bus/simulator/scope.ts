@@ -3,6 +3,7 @@
  * samples, triggered, over), never clock by clock; what it recorded is worked out when somebody asks.
  */
 import type { Block } from './block.ts';
+import { debouncer } from './debouncer.ts';
 import { INDEX, type Run, SAMPLES, type ScopeMemory } from './scope-memory.ts';
 import { fromCounts, type Signal, toCounts } from './signal.ts';
 import type { Timeline } from './timeline.ts';
@@ -36,11 +37,24 @@ const IMMEDIATELY = 1;
 const FIRST_EDGE = 2;
 const LAST_EDGE = 5;
 
+const PIN_RISES = 6;
+const PIN_FALLS = 7;
+const FIRST_GENERATOR = 8;
+
+/** Clocks from a change of the pin to the trigger. */
+const PIN_LATENCY = 4;
+
+/** If not exact: rises of a generator's trigger line further back than so many times the debouncing are passed over. */
+const MISSED = 16;
+
 /** Clocks from a decimated sample at or beyond the threshold to the trigger. */
 const EDGE_LATENCY = 3;
 
 /** Samples looked back at, when the search begins, to tell on which side of the threshold the signal was. */
 const LOOK_BACK = 64;
+
+/** Samples that are searched within some milliseconds. */
+const AFFORDABLE = 1_000_000;
 
 /** Samples searched at a time. */
 const SEARCH = 4096;
@@ -48,6 +62,10 @@ const SEARCH = 4096;
 export interface Scope extends Block {
   /** Lets its time pass until a clock. */
   advance(clock: number): void;
+  /** So many clocks may pass in one go without taking long. */
+  affordable(): number;
+  /** The level of the external trigger's pin has changed. */
+  pinChanged(high: boolean): void;
 }
 
 export interface ScopeOptions {
@@ -55,11 +73,15 @@ export interface ScopeOptions {
   readonly memory: ScopeMemory;
   /** The signals of the two channels, as they are selected now. */
   channel(k: 0 | 1): Signal;
-  /** Called at each trigger. */
-  triggered(clock: number): void;
+  /** Of each generator: the next clock, from one on, at which its trigger line rises. */
+  readonly generators: readonly ((from: number) => number)[];
+  /** Every rise of those lines is followed, also those that nobody waits for. */
+  exact(): boolean;
+  /** Called when it begins to count down after a trigger (`on`), and when the last sample is written. */
+  counts(on: boolean, clock: number): void;
 }
 
-export function scope({ timeline, memory, channel, triggered }: ScopeOptions): Scope {
+export function scope({ timeline, memory, channel, generators, exact, counts }: ScopeOptions): Scope {
   let [threshold, hysteresis, delay, decimation, debounce] = [0, 20, 8192, 8192, 62500];
   let [source, keep, average] = [0, false, false];
   let sourceBefore = 0;
@@ -70,7 +92,7 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
   /** All before this clock has happened. */
   let clock = 0;
   /** The next clock at which the decimator gives a sample. */
-  let nextSample = 1;
+  let nextSample = decimation;
   /** Index of the next sample in the ring; of the last one that was written, and of that at the trigger. */
   let [nextIndex, pointer, pointerAtTrigger] = [0, 0, 0];
   let sinceArmed = 0;
@@ -78,6 +100,31 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
   /** Samples to come while counting. */
   let remaining = 0;
   let clockAtTrigger = 0;
+
+  // ------------------------------------------------------------ debounced triggers
+
+  const length = (): number => debounce;
+  const pin = [debouncer(length), debouncer(length)] as const;
+  const lines = generators.map((next) => ({ next, line: debouncer(length), heard: 0 }));
+  /** Triggers of the sources 6 … 9 that were heard of and have not come yet. */
+  let pulses: { readonly kind: number; readonly at: number }[] = [];
+
+  /** Listens to the generators until a clock. */
+  const listen = (to: number): void => {
+    for (const [k, one] of lines.entries()) {
+      const kind = FIRST_GENERATOR + k;
+      if (!exact() && source !== kind) continue;
+      let from = Math.max(one.heard, one.line.deafUntil);
+      if (!exact()) from = Math.max(from, clock - MISSED * (debounce + 1));
+      for (;;) {
+        const at = one.next(from);
+        if (at >= to) break;
+        if (one.line.rises(at) && at >= clock) pulses.push({ kind, at });
+        from = Math.max(at + 1, one.line.deafUntil);
+      }
+      one.heard = to;
+    }
+  };
 
   // ------------------------------------------------------------ edges
 
@@ -122,12 +169,18 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
     return count;
   };
 
+  /** A trigger counts once more samples than these were written. Fourteen bits: with delay 0 one will do. */
+  const needed = (): number => (SAMPLES - delay) & INDEX;
+
   /** First clock from which on a trigger counts. */
   const enoughFrom = (): number => {
-    const missing = delay >= SAMPLES ? 0 : SAMPLES - delay + 1 - sinceArmed;
+    const missing = delay >= SAMPLES ? 0 : needed() + 1 - sinceArmed;
     if (missing <= 0) return 0;
     return writing && !counting ? nextSample + (missing - 1) * every() + 1 : Number.POSITIVE_INFINITY;
   };
+
+  /** Whether an edge is waited for. */
+  const searches = (): boolean => source >= FIRST_EDGE && source <= LAST_EDGE && !counting;
 
   /** The clock of the next trigger, in [clock, to). undefined: there is none. */
   const nextTrigger = (to: number): number | undefined => {
@@ -139,8 +192,11 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
         if (at >= clock && at > enough && sourceAt(at - 1) === IMMEDIATELY) return at;
       }
     }
+    pulses = pulses.filter(({ at }) => at >= clock);
+    const pulse = pulses.find(({ kind, at }) => at < to && at > enough && kind === sourceAt(at - 1));
+    if (pulse) return pulse.at;
     const kind = source;
-    if (kind < FIRST_EDGE || kind > LAST_EDGE || enough >= to) return undefined;
+    if (!searches() || enough >= to) return undefined;
     const D = every();
     // A sample gives a trigger some clocks later; what is too early to count need not be looked at.
     const earliest = Math.max(clock, enough + 1, sourceSince + 1) - EDGE_LATENCY;
@@ -185,6 +241,7 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
   };
 
   const over = (): void => {
+    if (counting) counts(false, clock - 1);
     counting = false;
     writing = keep;
     sourceBefore = source;
@@ -193,6 +250,7 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
   };
 
   const advance = (to: number): void => {
+    listen(to);
     while (clock < to) {
       if (counting && writing) {
         const end = remaining <= 0 ? clock : nextSample + (remaining - 1) * every() + 1;
@@ -208,12 +266,12 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
       run(at);
       pointerAtTrigger = pointer;
       clockAtTrigger = at;
-      triggered(at);
       run(at + 1);
       if (delay === 0) over();
       else {
         counting = true;
         remaining = delay;
+        counts(true, at);
       }
     }
   };
@@ -257,7 +315,7 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
     if (offset === CLOCK[1]) return Math.floor(timeline.now / 2 ** 32) >>> 0;
     if (offset === CLOCK_AT_TRIGGER[0]) return clockAtTrigger >>> 0;
     if (offset === CLOCK_AT_TRIGGER[1]) return Math.floor(clockAtTrigger / 2 ** 32) >>> 0;
-    if (offset === ENOUGH) return delay >= SAMPLES || sinceArmed > SAMPLES - delay ? 1 : 0;
+    if (offset === ENOUGH) return delay >= SAMPLES || sinceArmed > needed() ? 1 : 0;
     return 0;
   };
 
@@ -273,16 +331,26 @@ export function scope({ timeline, memory, channel, triggered }: ScopeOptions): S
     } else if (offset === THRESHOLD) threshold = word & 0x3fff;
     else if (offset === DELAY) delay = word;
     else if (offset === DECIMATION) {
-      const counted = timeline.now - (nextSample - every() - 1);
+      const last = nextSample - every();
       decimation = word & 0x1_ffff;
-      nextSample = timeline.now + Math.max(1, every() + 1 - counted);
+      // The counter goes on, and is compared with the new value from now on.
+      if (nextSample > timeline.now) nextSample = Math.max(timeline.now + 1, last + every());
     } else if (offset === HYSTERESIS) hysteresis = word & 0x3fff;
     else if (offset === AVERAGE) average = (word & 1) === 1;
     else if (offset === DEBOUNCE) debounce = word & 0xf_ffff;
   };
 
+  const pinChanged = (high: boolean): void => {
+    if (!pin[high ? 0 : 1].rises(timeline.now)) return;
+    pulses.push({ kind: high ? PIN_RISES : PIN_FALLS, at: timeline.now + PIN_LATENCY });
+  };
+
+  const affordable = (): number => (searches() ? AFFORDABLE * every() : Number.POSITIVE_INFINITY);
+
   return {
     advance,
+    affordable,
+    pinChanged,
 
     read(offset, out) {
       if (offset >= MEMORIES) memory.read(offset >= 2 * MEMORIES ? 1 : 0, (offset % MEMORIES) / 4, out);

@@ -3,7 +3,9 @@
  * has one of two clocks:
  *
  * - `stepped`: time passes in transfers (19 clocks a word) and by `advance`; all is exact to the clock.
- * - `wall`: time follows real time; a transfer, however long, takes no more than the few clocks of one word.
+ * - `wall`: time follows real time; a transfer, however long, takes no more than the few clocks of one word. What would
+ *   be costly is near the truth instead (see fpga.ts); while the scope waits for a trigger faster than signals can be
+ *   searched, time stands still now and then, and `lag` says how much of it was lost.
  */
 import { BusError } from '../../../errors.ts';
 import { checkAccess } from '../access.ts';
@@ -12,9 +14,6 @@ import { fpga } from './fpga.ts';
 import { type FrontEnd, type InputModel, LOOPBACK } from './front-end.ts';
 import type { Bank } from './house-keeping.ts';
 
-/** Clocks that a word takes over the bus: 0.152 µs. */
-export const WORD_CLOCKS = 19;
-
 /** What the processor's port to the FPGA spans, from the window on. */
 const PORT_BYTES = 0x4000_0000;
 
@@ -22,12 +21,20 @@ const PORT_BYTES = 0x4000_0000;
 const READ_CLOCK = 1;
 const WRITE_CLOCK = 3;
 
-/** With a wall clock, means over more clocks take as many only: a trace then costs some milliseconds. */
-const CLOCKS_AVERAGED = 32;
+/** How time passes. */
+export interface Timing {
+  readonly clock: 'wall' | 'stepped';
+  /** Clocks that a word takes over the bus; 19 are 0.152 µs. */
+  readonly wordClocks: number;
+  /** Wall: simulated seconds a second. */
+  readonly speed: number;
+}
+
+const TIMING: Timing = { clock: 'wall', wordClocks: 19, speed: 1 };
 
 export interface SimulatorOptions {
-  /** Default: wall. */
-  readonly clock?: 'wall' | 'stepped';
+  /** Default: a wall clock at the speed of real time. */
+  readonly timing?: Partial<Timing>;
   /** What the inputs are connected to. Default: out1 to in1, out2 to in2. */
   readonly frontEnd?: FrontEnd;
   /** Also answers where the FPGA's window repeats, every 8 MiB up to 0x7fff_ffff, as the hardware does. */
@@ -38,62 +45,99 @@ export interface SimulatorOptions {
 export interface Simulator extends RegisterBus {
   /** Clocks since reset. */
   readonly clocks: number;
-  /** Stepped: lets so many clocks pass. */
+  readonly timing: Timing;
+  /** Seconds that a wall clock has lost so far. */
+  readonly lag: number;
+  /** Signed counts now. */
+  readonly present: { readonly out1: number; readonly out2: number; readonly in1: number; readonly in2: number };
+  readonly leds: number;
+  retime(timing: Partial<Timing>): void;
+  /** Lets so many clocks pass, besides those that pass by themselves. */
   advance(clocks: number): void;
   connect(input: 1 | 2, model: InputModel): void;
+  /** Levels put on the pins of the expansion connector from outside. */
   putOutside(bank: Bank, levels: number): void;
-  /** As after loading the bitstream. The inputs stay connected. */
+  /** A reset pulse; memories are kept. */
+  reset(): void;
+  /** As after loading the bitstream. */
   reload(): void;
 }
 
 export function openSimulator(options: SimulatorOptions = {}): Simulator {
-  const { clock = 'wall', frontEnd = LOOPBACK, repeated = false } = options;
-  const wall = clock === 'wall';
+  const { frontEnd = LOOPBACK, repeated = false } = options;
   const models: [InputModel, InputModel] = [...frontEnd];
-  const clocksAveraged = wall ? CLOCKS_AVERAGED : Number.POSITIVE_INFINITY;
-  let board = fpga({ frontEnd, clocksAveraged });
-  let begin = performance.now();
-  let open = true;
+  const outside: Record<Bank, number> = { p: 0, n: 0 };
+  let timing: Timing = { ...TIMING, ...options.timing };
+  const exact = (): boolean => timing.clock === 'stepped';
+  let board = fpga({ frontEnd: models, exact });
+  /** Clocks that had passed at a moment of real time, in ms. */
+  let [base, baseTime] = [0, performance.now()];
   /** Count of clocks at the next transfer. */
   let now = 0;
+  let lostClocks = 0;
+  let open = true;
   const traffic: BusTraffic = { wordsRead: 0, wordsWritten: 0 };
 
   /** @throws BusError */
   const check = (address: number, words: number): void => {
     if (!open) throw new BusError('the simulator is closed');
-    const { base, bytes } = FPGA_WINDOW;
-    const isRepeated = repeated && address >= base && address < base + PORT_BYTES;
-    checkAccess(isRepeated ? base + ((address - base) % bytes) : address, words);
+    const { base: first, bytes } = FPGA_WINDOW;
+    const isRepeated = repeated && address >= first && address < first + PORT_BYTES;
+    checkAccess(isRepeated ? first + ((address - first) % bytes) : address, words);
   };
 
-  /** Begins a transfer: its first clock. */
-  const transfer = (): number => {
-    if (wall) now = Math.max(now, Math.floor((performance.now() - begin) * (CLOCK_HZ / 1000)));
-    return now;
+  const rebase = (): void => {
+    [base, baseTime] = [now, performance.now()];
+  };
+
+  /** Lets the time pass that has passed. */
+  const catchUp = (): void => {
+    if (exact()) return;
+    const due = base + Math.floor((performance.now() - baseTime) * timing.speed * (CLOCK_HZ / 1000));
+    if (due <= now) return;
+    const most = now + board.affordable();
+    if (due > most) {
+      lostClocks += due - most;
+      now = most;
+      rebase();
+    } else now = due;
   };
 
   const readWords = (address: number, out: Uint32Array): void => {
     check(address, out.length);
-    const step = wall ? out.length : 1;
+    const step = exact() ? 1 : Math.max(1, out.length);
     for (let k = 0; k < out.length; k += step) {
-      const start = transfer();
-      board.timeline.advance(start + READ_CLOCK);
-      board.read(address + 4 * k, step === out.length ? out : out.subarray(k, k + 1));
-      now = start + WORD_CLOCKS;
+      catchUp();
+      board.timeline.advance(now + READ_CLOCK);
+      board.read(address + 4 * k, step === out.length ? out : out.subarray(k, k + step));
+      now += timing.wordClocks;
     }
     traffic.wordsRead += out.length;
   };
 
   const writeWords = (address: number, words: Uint32Array): void => {
     check(address, words.length);
-    const step = wall ? words.length : 1;
+    const step = exact() ? 1 : Math.max(1, words.length);
     for (let k = 0; k < words.length; k += step) {
-      const start = transfer();
-      board.timeline.advance(start + WRITE_CLOCK);
-      board.write(address + 4 * k, step === words.length ? words : words.subarray(k, k + 1));
-      now = start + WORD_CLOCKS;
+      catchUp();
+      board.timeline.advance(now + WRITE_CLOCK);
+      board.write(address + 4 * k, step === words.length ? words : words.subarray(k, k + step));
+      now += timing.wordClocks;
     }
     traffic.wordsWritten += words.length;
+  };
+
+  /** The time that others see now. */
+  const settle = (): void => {
+    catchUp();
+    board.timeline.advance(now);
+  };
+
+  const restart = (memoriesOf?: typeof board): void => {
+    board = fpga({ frontEnd: models, exact, ...(memoriesOf ? { memoriesOf } : {}) });
+    for (const bank of ['p', 'n'] as const) board.putOutside(bank, outside[bank]);
+    now = 0;
+    rebase();
   };
 
   const single = new Uint32Array(1);
@@ -123,24 +167,50 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     },
 
     get clocks() {
+      catchUp();
       return now;
     },
+    get timing() {
+      return timing;
+    },
+    get lag() {
+      return lostClocks / CLOCK_HZ;
+    },
+    get present() {
+      settle();
+      const [out1 = 0, out2 = 0, in1 = 0, in2 = 0] = board.present();
+      return { out1, out2, in1, in2 };
+    },
+    get leds() {
+      return board.leds;
+    },
+
+    retime(changed) {
+      settle();
+      timing = { ...timing, ...changed };
+      rebase();
+    },
     advance(clocks) {
+      catchUp();
       now += clocks;
+      rebase();
     },
     connect(input, model) {
-      board.timeline.advance(now);
+      settle();
       models[input - 1] = model;
       board.connect(input, model);
     },
     putOutside(bank, levels) {
-      board.timeline.advance(now);
+      settle();
+      outside[bank] = levels & 0xff;
       board.putOutside(bank, levels);
     },
+    reset() {
+      settle();
+      restart(board);
+    },
     reload() {
-      board = fpga({ frontEnd: models, clocksAveraged });
-      begin = performance.now();
-      now = 0;
+      restart();
     },
   };
 }

@@ -27,7 +27,7 @@ const tables = load<Record<string, readonly number[]>>('tables');
 /** @param tolerance in counts, for samples of traces; registers must agree. */
 export async function replay(name: string, tolerance: number): Promise<{ compared: number; differences: string[] }> {
   const simulator = openSimulator({
-    clock: 'stepped',
+    timing: { clock: 'stepped' },
     repeated: true,
     frontEnd: [parseInputModel('const:0', 1), parseInputModel('const:0', 2)],
   });

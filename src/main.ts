@@ -8,6 +8,7 @@ import { addOptions, readConfig } from './config.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { serve } from './serve.ts';
 import { shellCommands } from './shell.ts';
+import { simulateCommand } from './simulate.ts';
 import { wireCommand } from './wire-command.ts';
 
 function commands(): Command {
@@ -22,6 +23,7 @@ function commands(): Command {
     },
   );
   shellCommands(program);
+  simulateCommand(program);
   wireCommand(program);
   return program;
 }

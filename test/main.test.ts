@@ -63,6 +63,7 @@ function start(started: Set<ChildProcess>, args: readonly string[]): { child: Ch
   return { child, ended };
 }
 
+/** On the simulator, unless another bus is named. */
 async function serve(started: Set<ChildProcess>, ...args: string[]): Promise<Daemon> {
   const { child, ended } = start(started, ['serve', '--bus', 'simulator', ...args]);
   const log: Line[] = [];
@@ -190,6 +191,34 @@ test('a signal that comes twice, as from a terminal with npm in between, does no
   assert.equal(status, 0);
   assert.equal(daemon.log.filter(({ msg }) => msg === 'stopping').length, 1);
 });
+
+test('outputs stay when the daemon ends and comes back, or are zeroed, as configured', async ({ started, config }) => {
+  const { child } = start(started, ['simulate', '--port', '0']);
+  assert.ok(child.stdout);
+  const [listening] = (await once(createInterface(child.stdout), 'line')) as [string];
+  const bus = `monitor:127.0.0.1:${/\d+$/.exec(listening)?.[0]}`;
+  const options = ['--bus', bus, '--listen', '127.0.0.1:0', '--config', config];
+
+  const first = await serve(started, ...options);
+  const on = ['amplitude=0.25', 'output_direct=out2', 'trigger_source=immediately'];
+  assert.equal((await start(started, ['set', 'asg1', ...on, ...at(first)]).ended).status, 0);
+  assert.equal((await first.end('SIGTERM')).status, 0);
+
+  const second = await serve(started, ...options, '--outputs-on-stop', 'zero');
+  const { out } = await start(started, ['get', 'asg1', 'amplitude', 'output_direct', '--json', ...at(second)]).ended;
+  assert.deepEqual(JSON.parse(out), { amplitude: 0.25, output_direct: 'out2' });
+  assert.equal((await second.end('SIGTERM')).status, 0);
+
+  const third = await serve(started, ...options);
+  const after = await start(started, ['get', 'asg1', 'output_direct', '--json', ...at(third)]).ended;
+  assert.deepEqual(JSON.parse(after.out), { output_direct: 'off' });
+  await third.end('SIGTERM');
+});
+
+/** Options of the commands that talk to a daemon. */
+function at({ serving }: Daemon): string[] {
+  return ['--host', serving.pymodaq.host, '--port', String(serving.pymodaq.port)];
+}
 
 test('a fault of its own ends it with status 1, and the log says which', async ({ started, config }) => {
   const daemon = await serve(started, '--listen', '127.0.0.1:0', '--config', config);

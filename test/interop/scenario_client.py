@@ -153,6 +153,7 @@ with check("settings: PyMoDAQ's forms are read, and nothing is evaluated"):
 
 with check("addresses as they are typed, and boards as they are meant"):
     assert parse_address("192.168.1.7") == Address(("192.168.1.7",), 6341)
+    assert parse_address("localhost") == Address(("localhost",), 6341)
     assert parse_address("rp.lab.example:7000") == Address(("rp.lab.example",), 7000)
     assert parse_address("[fe80::1]:7000") == Address(("fe80::1",), 7000)
     assert parse_address("localhost:99999") is None and parse_address("rp-f0a1b2") is None and parse_address("") is None

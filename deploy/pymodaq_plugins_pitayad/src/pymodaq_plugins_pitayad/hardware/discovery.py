@@ -205,6 +205,8 @@ def parse_address(text: str) -> Address | None:
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.%\w]+)\]|([^\s:\[\]]+)):(\d{1,5})", text)
     if match and 0 < int(match[3]) < 65536:
         return Address((match[1] or match[2],), int(match[3]))
+    if text == "localhost":
+        return Address((text,), PORT)
     if re.fullmatch(r"[\w-]+(\.[\w-]+)+", text) and not text.endswith(".local"):
         return Address((text,), PORT)
     return None

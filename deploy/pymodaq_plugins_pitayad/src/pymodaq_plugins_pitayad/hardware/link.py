@@ -82,6 +82,7 @@ class Link:
     def close(self) -> None:
         """Closes, and tries no more."""
         self._closed.set()
+        self._lost = Lost("the connection to the board was closed")
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

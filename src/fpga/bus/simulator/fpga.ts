@@ -12,12 +12,14 @@ import { scopeMemory } from './scope-memory.ts';
 import { SILENCE, type Signal } from './signal.ts';
 import { slowOutputs } from './slow-outputs.ts';
 import { type Timeline, timeline } from './timeline.ts';
+import { type TriggerBlock, triggerBlock } from './trigger-block.ts';
 
 /** Address bits 22 … 20 choose the region, 19 … 16 the module slot of region 3. */
 const REGION_SHIFT = 20;
 const REGIONS = 8;
 const SLOT_SHIFT = 16;
 const DSP_REGION = 3;
+const TRIG_SLOT = 3;
 const ROUTING_BYTES = 0x14;
 
 /** If not exact: a mean over more clocks takes as many only, so that a trace costs some milliseconds at most. */
@@ -62,7 +64,10 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   const memory = MAX_DELAY + STAGES;
   const signals: Signal[] = [];
   // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
-  const time: Timeline = timeline((clock) => theScope.advance(clock));
+  const time: Timeline = timeline((clock) => {
+    trig.advance(clock);
+    theScope.advance(clock);
+  });
   const changes = (): void => recorded.change();
   const random = randomIndex(() => (exact() ? Number.POSITIVE_INFINITY : LONGEST_NOISE));
   const generators = asg({ timeline: time, memory: STAGES, random, changes });
@@ -99,7 +104,14 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   signals[CODES.in1] = input(0);
   signals[CODES.in2] = input(1);
 
-  const modules = otherModules(time, () => paths.read(0, 0x0c));
+  const trig: TriggerBlock = triggerBlock({
+    timeline: time,
+    input: () => paths.input(TRIG_SLOT),
+    exact,
+    wanted: theScope.listensToTrig,
+    triggers: theScope.trigTriggers,
+  });
+  const modules = new Map([...otherModules(() => paths.read(0, 0x0c)), [TRIG_SLOT, trig]]);
   const regions: readonly (Block | undefined)[] = [
     hk,
     theScope,
@@ -117,7 +129,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         const within = at & 0xffff;
         if (within < ROUTING_BYTES) out[k] = paths.read(slot, within);
         else {
-          modules[slot]?.read(within, one);
+          modules.get(slot)?.read(within, one);
           out[k] = one[0] ?? 0;
         }
       }
@@ -128,7 +140,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         const slot = at >>> SLOT_SHIFT;
         const within = at & 0xffff;
         if (within < ROUTING_BYTES) paths.write(slot, within, word);
-        else modules[slot]?.write(within, Uint32Array.of(word));
+        else modules.get(slot)?.write(within, Uint32Array.of(word));
       }
     },
   };

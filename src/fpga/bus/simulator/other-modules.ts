@@ -1,10 +1,9 @@
 /**
  * Registers of the modules that are not modelled: they keep what is written to them and have the right values after
- * reset; their signals are 0. Sources: PyRPL red_pitaya_pid_block.v, red_pitaya_trigger_block.v,
- * red_pitaya_iir_block.v, red_pitaya_iq_block.v.
+ * reset; their signals are 0. Sources: PyRPL red_pitaya_pid_block.v, red_pitaya_iir_block.v,
+ * red_pitaya_iq_block.v.
  */
 import { type Block, plainRegisters, wordBlock } from './block.ts';
-import type { Timeline } from './timeline.ts';
 
 /** Offset: [bits that are stored, value after reset]. Constants store none. */
 type Registers = readonly (readonly [offset: number, mask: number, reset: number])[];
@@ -28,20 +27,6 @@ const PID: Registers = [
   [0x220, 0, 4],
   [0x224, 0, 5],
   [0x228, 0, 10],
-];
-
-const TRIG: Registers = [
-  [0x100, 0, 0],
-  [0x104, 0b11, 0],
-  [0x108, 0b11, 0],
-  [0x10c, 0xf, 0],
-  [0x110, 0x3fff, 0],
-  [0x118, 0x3fff, 0],
-  [0x11c, 0x3fff, 20],
-  [0x120, WORD, 0],
-  [0x220, 0, 1],
-  [0x224, 0, 5],
-  [0x228, 0, 1],
 ];
 
 const IIR: Registers = [
@@ -88,7 +73,6 @@ const IQ: Registers = [
 const IQ2: Registers = IQ.map(([offset, mask, reset]) => [offset, mask, offset === 0x230 ? 4 : reset]);
 
 const IVAL = 0x100;
-const ARM = 0x100;
 const SYNC_BIT = 0x100;
 
 function keeping(
@@ -104,38 +88,18 @@ function pid(): Block {
   return keeping(PID, (offset, word) => (offset === IVAL ? ((word << 16) >> 16) >>> 0 : word));
 }
 
-function trig(timeline: Timeline): Block {
-  const kept = keeping(TRIG);
-  let armed = 0;
-  return wordBlock(
-    (offset) => {
-      if (offset === ARM) return armed;
-      if (offset === 0x15c) return timeline.now >>> 0;
-      if (offset === 0x160) return Math.floor(timeline.now / 2 ** 32) >>> 0;
-      const out = new Uint32Array(1);
-      kept.read(offset, out);
-      return out[0] ?? 0;
-    },
-    (offset, word) => {
-      if (offset === ARM) armed = 1;
-      else kept.write(offset, Uint32Array.of(word));
-    },
-  );
-}
-
 function iq(registers: Registers, slot: number, sync: () => number): Block {
   return keeping(registers, (offset, word) => (offset === SYNC_BIT ? word | ((sync() >>> slot) & 1) : word));
 }
 
 /**
- * The blocks of the module slots 0 … 7, without the routing's registers.
+ * By slot, without the routing's registers.
  * @param sync the sync bits, one a slot.
  */
-export function otherModules(timeline: Timeline, sync: () => number): readonly Block[] {
-  return [
-    ...[pid(), pid(), pid()],
-    trig(timeline),
-    keeping(IIR),
-    ...[iq(IQ, 5, sync), iq(IQ, 6, sync), iq(IQ2, 7, sync)],
-  ];
+export function otherModules(sync: () => number): ReadonlyMap<number, Block> {
+  return new Map([
+    ...[0, 1, 2].map((slot) => [slot, pid()] as const),
+    [4, keeping(IIR)],
+    ...[5, 6, 7].map((slot) => [slot, iq(slot === 7 ? IQ2 : IQ, slot, sync)] as const),
+  ]);
 }

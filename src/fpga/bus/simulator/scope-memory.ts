@@ -45,10 +45,14 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
     channel(k).sample(out, first - 1 + from * every, every, count);
 
   const mean = (k: 0 | 1, { first, every }: Run, from: number, count: number, out: Int32Array): void => {
-    if (scratch.length < count) scratch = new Int32Array(count);
     const signal = channel(k);
     const clocks = Math.min(every, clocksAveraged());
     const start = first - 1 - every + from * every;
+    if (every === 1) {
+      signal.sample(out, start, 1, count);
+      return;
+    }
+    if (scratch.length < count) scratch = new Int32Array(count);
     out.fill(0, 0, count);
     for (let j = 0; j < clocks; j++) {
       const offset = clocks === every ? j : Math.floor(((j + spread(j)) * every) / clocks);

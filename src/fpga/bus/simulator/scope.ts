@@ -3,9 +3,10 @@
  * samples, triggered, over), never clock by clock; what it recorded is worked out when somebody asks.
  */
 import type { Block } from './block.ts';
+import { type Comparator, type Levels, levels, nextEdge } from './comparator.ts';
 import { debouncer } from './debouncer.ts';
 import { INDEX, type Run, SAMPLES, type ScopeMemory } from './scope-memory.ts';
-import { fromCounts, type Signal, toCounts } from './signal.ts';
+import { fromCounts, type Signal } from './signal.ts';
 import type { Timeline } from './timeline.ts';
 
 /** Offsets. */
@@ -40,6 +41,7 @@ const LAST_EDGE = 5;
 const PIN_RISES = 6;
 const PIN_FALLS = 7;
 const FIRST_GENERATOR = 8;
+const TRIG = 10;
 
 /** Clocks from a change of the pin to the trigger. */
 const PIN_LATENCY = 4;
@@ -66,6 +68,10 @@ export interface Scope extends Block {
   affordable(): number;
   /** The level of the external trigger's pin has changed. */
   pinChanged(high: boolean): void;
+  /** Whether it waits for the trigger block. */
+  listensToTrig(): boolean;
+  /** The trigger block triggers it at a clock. */
+  trigTriggers(clock: number): void;
 }
 
 export interface ScopeOptions {
@@ -131,7 +137,7 @@ export function scope({ timeline, memory, channel, generators, exact, counts }: 
   /** Where the search for an edge is: samples before it were looked at. */
   let searched = 0;
   let searching = 0;
-  let beyond = false;
+  const compared: Comparator = { beyond: false };
   const chunk = new Int32Array(SEARCH);
 
   const every = (): number => Math.max(1, decimation);
@@ -148,26 +154,10 @@ export function scope({ timeline, memory, channel, generators, exact, counts }: 
     searched = from;
     const run: Run = { first: from - LOOK_BACK * every(), every: every(), average, count: LOOK_BACK, index: 0 };
     memory.values(edgeChannel(kind), run, 0, LOOK_BACK, chunk);
-    follow(kind, LOOK_BACK, () => false);
+    for (let k = 0; k >= 0; ) k = nextEdge(compared, edgeLevels(kind), chunk, k, LOOK_BACK);
   };
 
-  /** Looks at samples in `chunk`; `found` is told of each edge, and says whether to stop. Gives how many were looked at. */
-  const follow = (kind: number, count: number, found: (k: number) => boolean): number => {
-    const rising = edgeRises(kind);
-    const sign = rising ? 1 : -1;
-    const level = toCounts(threshold) * sign;
-    const release = toCounts(rising ? threshold - hysteresis : threshold + hysteresis) * sign;
-    for (let k = 0; k < count; k++) {
-      const value = (chunk[k] as number) * sign;
-      if (beyond) {
-        if (value < release) beyond = false;
-      } else if (value >= level) {
-        beyond = true;
-        if (found(k)) return k + 1;
-      }
-    }
-    return count;
-  };
+  const edgeLevels = (kind: number): Levels => levels(edgeRises(kind), threshold, hysteresis);
 
   /** A trigger counts once more samples than these were written. Fourteen bits: with delay 0 one will do. */
   const needed = (): number => (SAMPLES - delay) & INDEX;
@@ -206,15 +196,18 @@ export function scope({ timeline, memory, channel, generators, exact, counts }: 
       const count = Math.min(SEARCH, Math.ceil((to - EDGE_LATENCY - searched) / D));
       const run: Run = { first: searched, every: D, average, count, index: 0 };
       memory.values(edgeChannel(kind), run, 0, count, chunk);
-      let at: number | undefined;
-      const looked = follow(kind, count, (k) => {
+      const level = edgeLevels(kind);
+      for (
+        let k = nextEdge(compared, level, chunk, 0, count);
+        k >= 0;
+        k = nextEdge(compared, level, chunk, k + 1, count)
+      ) {
         const edge = searched + k * D + EDGE_LATENCY;
-        if (edge < clock || edge <= enough) return false;
-        at = edge;
-        return true;
-      });
-      searched += looked * D;
-      if (at !== undefined) return at;
+        if (edge < clock || edge <= enough) continue;
+        searched += (k + 1) * D;
+        return edge;
+      }
+      searched += count * D;
     }
     return undefined;
   };
@@ -351,6 +344,8 @@ export function scope({ timeline, memory, channel, generators, exact, counts }: 
     advance,
     affordable,
     pinChanged,
+    listensToTrig: () => source === TRIG,
+    trigTriggers: (at) => pulses.push({ kind: TRIG, at }),
 
     read(offset, out) {
       if (offset >= MEMORIES) memory.read(offset >= 2 * MEMORIES ? 1 : 0, (offset % MEMORIES) / 4, out);

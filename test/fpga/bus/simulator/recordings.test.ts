@@ -1,0 +1,26 @@
+/**
+ * The stepped simulator answers as PyRPL's Verilog did, word for word and clock for clock. (Two counts would be allowed
+ * in samples; none are needed.)
+ */
+import assert from 'node:assert';
+import { test } from 'uvu';
+import { replay } from './replay.ts';
+
+const TOLERANCE = 2;
+
+/** The recordings that need no more than scope, generators, routing, house keeping and the registers of all others. */
+const RECORDINGS = [
+  ...['reset_values', 'write_masks', 'housekeeping', 'outputs', 'slow_outputs', 'generator'],
+  ...['scope_full_trace', 'scope_decimations', 'scope_delays', 'scope_modes', 'scope_triggers'],
+  ...['sine', 'square', 'ramp'].flatMap((wave) => [1, 2, 3].map((k) => `scope_${wave}_${k}`)),
+];
+
+for (const name of RECORDINGS) {
+  test(`recording ${name}`, async () => {
+    const { compared, differences } = await replay(name, TOLERANCE);
+    assert.ok(compared > 0);
+    assert.equal(differences.length, 0, differences.slice(0, 5).join('\n'));
+  });
+}
+
+test.run();

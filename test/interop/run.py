@@ -10,9 +10,11 @@ process with a home folder of its own. Prints a line for each check, and at the 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -92,14 +94,22 @@ def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path)
     start = time.monotonic()
     with log.open("w+b") as output:
         process = subprocess.Popen(
-            [python, str(HERE / f"scenario_{name}.py")], cwd=home, env=environment, stdout=output, stderr=output
+            [python, str(HERE / f"scenario_{name}.py")],
+            cwd=home,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
         try:
             code = process.wait(LIMIT)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
             code = -1
+        finally:
+            # With the daemon, if the scenario could not end that itself.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
     text = log.read_text(errors="replace")
     print(f"--- {name}: {time.monotonic() - start:.0f} s")
     for line in text.splitlines():

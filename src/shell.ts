@@ -22,8 +22,8 @@ interface GrabChoice extends Where {
   readonly timeout?: number;
 }
 
-/** Adds the commands to the program. */
-export function shellCommands(program: Command): void {
+/** Adds the commands to the program. What they answer goes to `print`, by default a line to standard output. */
+export function shellCommands(program: Command, print: (text: string) => void = toStandardOutput): void {
   const add = (usage: string, help: string): Command =>
     program
       .command(usage)
@@ -47,7 +47,7 @@ export function shellCommands(program: Command): void {
     const wanted = words.map(assignment);
     return withBoard(where, async (board) => {
       const description = await describe(board, module);
-      const config = wanted.map(([name, text]) => [name, valueFromWord(parameterOf(description, name), text)] as const);
+      const config = wanted.map(([name, text]) => [name, valueOfWord(parameterOf(description, name), text)] as const);
       const taken = await board.reply('configure', { module, config: Object.fromEntries(config) });
       print(where.json ? JSON.stringify(taken) : valueLines(description, taken));
     });
@@ -104,11 +104,6 @@ export function shellCommands(program: Command): void {
 }
 
 async function withBoard({ host, port }: Where, work: (board: BoardClient) => Promise<void>): Promise<void> {
-  // The reader of our output may have seen enough (`| head`).
-  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
-  });
   const board = await connectBoard({ host, port });
   try {
     await work(board);
@@ -117,7 +112,12 @@ async function withBoard({ host, port }: Where, work: (board: BoardClient) => Pr
   }
 }
 
-function print(text: string): void {
+function toStandardOutput(text: string): void {
+  // The reader may have seen enough (`| head`).
+  process.stdout.once('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit();
+  });
   process.stdout.write(`${text}\n`);
 }
 
@@ -156,7 +156,7 @@ function assignment(word: string): readonly [name: string, text: string] {
  * The value that a word stands for, of the parameter's kind. What is none goes to the board as text, which refuses it
  * and says what is allowed; so does the value of a parameter that there is not.
  */
-export function valueFromWord(parameter: ParameterDescription | undefined, word: string): Value {
+export function valueOfWord(parameter: ParameterDescription | undefined, word: string): Value {
   const number = NUMBER.test(word) ? Number(word) : undefined;
   switch (parameter?.kind) {
     case 'number':

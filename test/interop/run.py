@@ -133,6 +133,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=SCENARIOS)
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
+    # Told to end, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     enter_own_network()
     bring_up_network()
     passed = failed = 0

@@ -253,11 +253,18 @@ export function allowedPeers(
     const family = isIPv6(bare) ? 'ipv6' : 'ipv4';
     if (fixed.check(bare, family)) return true;
     const own = new BlockList();
-    for (const { cidr } of Object.values(interfaces()).flatMap((each) => each ?? [])) {
-      if (cidr !== null) addNetwork(own, cidr);
-    }
+    for (const cidr of ownNetworks(interfaces)) addNetwork(own, cidr);
     return own.check(bare, family);
   };
+}
+
+/** None where the system does not let us look. */
+function ownNetworks(interfaces: typeof networkInterfaces): string[] {
+  try {
+    return Object.values(interfaces()).flatMap((each) => each?.flatMap(({ cidr }) => cidr ?? []) ?? []);
+  } catch {
+    return [];
+  }
 }
 
 function addNetwork(list: BlockList, network: string): void {

@@ -7,7 +7,7 @@ import { CLOCK_HZ } from '../bus/bus.ts';
 import { extract, type Field, type Memory } from '../fields.ts';
 import { arm, armRolling, SAMPLES, type ScopeValues, scope, scopeMemories, scopeRegisters } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
-import { countsOf, oldestIndex, type Part, ringRuns, staleElements } from './trace.ts';
+import { oldestIndex, type Part, ringRuns, type Samples, samplesOf, staleElements } from './trace.ts';
 
 /** Rolling mode has an effect on traces longer than this, in s. */
 const SHORTEST_ROLLING = 0.1;
@@ -132,7 +132,7 @@ async function clocksSinceTrigger(registers: RegisterFile): Promise<number> {
 }
 
 /**
- * Reads points of a finished acquisition, in counts, oldest first: one array a channel.
+ * Reads points of a finished acquisition, oldest first, channel by channel.
  * @throws BusError
  */
 export async function readTrace(
@@ -141,7 +141,7 @@ export async function readTrace(
   channels: readonly ChannelName[],
   part: Part,
   ending: Exclude<Ending, 'interrupted'> = 'done',
-): Promise<Int16Array[]> {
+): Promise<Samples[]> {
   const stale = staleElements(values.decimation);
   const oldest =
     ending === 'done'
@@ -151,17 +151,17 @@ export async function readTrace(
   return Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points)));
 }
 
-async function readRing(registers: RegisterFile, memory: Memory, first: number, points: number): Promise<Int16Array> {
+async function readRing(registers: RegisterFile, memory: Memory, first: number, points: number): Promise<Samples> {
   const runs = ringRuns(first, points);
-  return countsOf(
+  return samplesOf(
     await Promise.all(runs.map(({ index, words }) => registers.bus.readBlock(memory.address + 4 * index, words))),
   );
 }
 
 /** What rolling mode has recorded last. */
 export interface Snapshot {
-  /** One array a channel, oldest first, all of the same length; the last sample is the newest. */
-  readonly channels: readonly Int16Array[];
+  /** Oldest first, all of the same length; the last sample is the newest. */
+  readonly channels: readonly Samples[];
   /** Samples left out at the old end because new ones were written there during the reading. */
   readonly overwritten: number;
 }
@@ -197,5 +197,8 @@ export async function snapshot(
   const data = await Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, points)));
   const written = ((await registers.readWord(scopeRegisters.writePointer)) - newest + SAMPLES) % SAMPLES;
   const overwritten = Math.max(0, points + written - SAMPLES);
-  return { channels: data.map((counts) => counts.subarray(overwritten)), overwritten };
+  return {
+    channels: data.map(({ counts, clipped }) => ({ counts: counts.subarray(overwritten), clipped })),
+    overwritten,
+  };
 }

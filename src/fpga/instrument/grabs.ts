@@ -29,7 +29,7 @@ import { deadlines } from './deadlines.ts';
 import type { Grab, GrabOptions, Progress, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
 import { type Recording, type Settings, sum, traceOf } from './recording.ts';
-import { isClipped, type Part, partOf, timeAxis, tracePoints, union } from './trace.ts';
+import { type Part, partOf, type Samples, timeAxis, tracePoints, union } from './trace.ts';
 
 /** Added to the duration of an acquisition where the request names no time-out, in s. */
 const DEFAULT_MARGIN = 5;
@@ -253,7 +253,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     const total = tracePoints(values.decimation);
     const averages = values.trace_average > 1;
     const mean = sum();
-    let read: Int16Array[] = [];
+    let read: readonly Samples[] = [];
     let clipped = false;
     rolling = undefined;
     for (run.trace = 0; run.trace < values.trace_average; run.trace++) {
@@ -269,8 +269,8 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       run.phase = 'reading';
       run.part ??= union([...run.requests].map(({ part }) => partOf(total, part)));
       read = await readTrace(registers, armed, channels, run.part, ending);
-      clipped ||= read.some(isClipped);
-      if (averages) mean.add(read);
+      clipped ||= read.some((samples) => samples.clipped);
+      if (averages) mean.add(read.map(({ counts }) => counts));
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
     const axis = timeAxis({
@@ -278,7 +278,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
       delay: run.armed.delay,
       immediately: values.trigger_source === 'immediately',
     });
-    const counts = averages ? mean.mean() : read;
+    const counts = averages ? mean.mean() : read.map((samples) => samples.counts);
     return { settings: present, channels, counts, part: run.part, ...axis, clipped, overwritten: 0 };
   }
 
@@ -296,16 +296,16 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     await writesEnd();
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
-    const points = taken.channels[0]?.length ?? 0;
+    const points = taken.channels[0]?.counts.length ?? 0;
     const dt = values.sampling_time;
     return {
       settings: present,
       channels,
-      counts: taken.channels,
+      counts: taken.channels.map(({ counts }) => counts),
       part: { start: 0, points },
       t0: points > 0 ? -(points - 1) * dt : 0,
       dt,
-      clipped: taken.channels.some(isClipped),
+      clipped: taken.channels.some((samples) => samples.clipped),
       overwritten: taken.overwritten,
     };
   }

@@ -5,11 +5,10 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import { channelsOf, readTrace } from '../../../src/fpga/instrument/acquisition.ts';
 import {
-  countsOf,
-  isClipped,
   oldestIndex,
   partOf,
   ringRuns,
+  samplesOf,
   staleElements,
   timeAxis,
   tracePoints,
@@ -43,13 +42,14 @@ test('the oldest sample follows the last one written', () => {
 
 test('samples are two’s complement of 14 bits', () => {
   const words = new Uint32Array([0, 1, 0x1fff, 0x2000, 0x2001, 0x3fff]);
-  assert.deepEqual([...countsOf([words.subarray(0, 2), words.subarray(2)])], [0, 1, 8191, -8192, -8191, -1]);
+  assert.deepEqual([...samplesOf([words.subarray(0, 2), words.subarray(2)]).counts], [0, 1, 8191, -8192, -8191, -1]);
 });
 
 test('samples at either end of the range are clipped', () => {
-  assert.equal(isClipped(new Int16Array([0, 8190, -8191])), false);
-  assert.equal(isClipped(new Int16Array([0, 8191])), true);
-  assert.equal(isClipped(new Int16Array([-8192, 0])), true);
+  const clipped = (...words: number[]) => samplesOf([new Uint32Array(words)]).clipped;
+  assert.equal(clipped(0, 0x1ffe, 0x2001), false);
+  assert.equal(clipped(0, 0x1fff), true);
+  assert.equal(clipped(0x2000, 0), true);
 });
 
 test('the part asked for is cut to what a trace has', () => {
@@ -167,7 +167,7 @@ for (const { id, memory, attributes, preset, result } of traces) {
     near(times(0), result.times.first + (later + leftOut) * axis.dt);
     near(times(total - 1), result.times.last + later * axis.dt);
     for (const [k, expected] of [result.ch1, result.ch2].entries()) {
-      const volts = Array.from(read[k] ?? [], (count) => count / 8192);
+      const volts = Array.from(read[k]?.counts ?? [], (count) => count / 8192);
       assert.deepEqual(volts.slice(0, 5 - leftOut), expected.first5.slice(leftOut));
       assert.deepEqual(volts.slice(-5), expected.last5);
     }

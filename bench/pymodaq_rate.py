@@ -1,7 +1,9 @@
 """Frames per second that reach a user in a real DAQ_Viewer (continuous grab, no window).
 
-    python pymodaq_rate.py stock SECONDS             the stock TCPServer plug-in of PyMoDAQ 4.4, fed by a client in this process
-    python pymodaq_rate.py pitayad SECONDS HOST PORT our PitayadScope plug-in, fed by a running daemon
+    python pymodaq_rate.py stock SECONDS
+        the stock TCPServer plug-in of PyMoDAQ 4.4, fed by a client in this process
+    python pymodaq_rate.py pitayad SECONDS HOST PORT
+        our PitayadScope plug-in, fed by a running daemon
 
 Both get the same data, 2 x 16384 float64 and an axis. Prints one JSON line. Run by bench/service.ts.
 """
@@ -17,9 +19,9 @@ import time
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HOME"] = tempfile.mkdtemp(prefix="pitayad-bench-")
 
-import numpy as np  # noqa: E402
-from pymodaq.utils.data import Axis, DataRaw, DataToExport  # noqa: E402
-from qtpy import QtWidgets  # noqa: E402
+import numpy as np
+from pymodaq.utils.data import Axis, DataRaw, DataToExport
+from qtpy import QtWidgets
 
 POINTS = 16384
 
@@ -68,6 +70,11 @@ def main() -> None:
     app = QtWidgets.QApplication.instance() or QtWidgets.QApplication(sys.argv[:1])
     from pymodaq.control_modules.daq_viewer import DAQ_Viewer
 
+    if kind != "stock":
+        from pymodaq_plugins_pitayad.hardware.discovery import neighbourhood
+
+        # The address is given: nothing is asked of the network.
+        neighbourhood.start = lambda: None
     viewer = DAQ_Viewer(None, title="bench", daq_type="DAQ1D")
     viewer.detector = "TCPServer" if kind == "stock" else "PitayadScope"
     pump(app, lambda: False, 0.2)

@@ -11,6 +11,7 @@ from pymodaq.control_modules.daq_viewer import DAQ_Viewer
 from pymodaq_gui.qt_utils import mkQApp
 from pymodaq_gui.utils.dock import DockArea
 from pymodaq_plugins_pitayad import Board
+from pymodaq_plugins_pitayad.hardware.discovery import neighbourhood
 from qtpy import QtWidgets
 
 
@@ -23,6 +24,8 @@ def main(address: str, picture: str) -> None:
             waveform="square", frequency=1e4, amplitude=0.4, output_direct="out2", trigger_source="immediately"
         )
         board.scope.set(decimation=1, trigger_source="ch1_positive_edge", threshold=0, input1="in1", input2="in2")
+    # The address is given: nothing is asked of the network.
+    neighbourhood.start = lambda: None
     app = mkQApp("screenshot")
     window, area = QtWidgets.QMainWindow(), DockArea()
     window.setCentralWidget(area)

@@ -35,7 +35,7 @@ import type { WireLimits } from './wire/limits.ts';
 import { bytes, dataActuator, type Kind, none, path, str, type WireValue } from './wire/values.ts';
 import { type AnswerWord, commands, type TypeWord, typeWords, type Word } from './words.ts';
 
-/** Requests that wait for their turn; beyond, nothing more is read from the peer until some are done. */
+/** Requests that wait or are under way; beyond, nothing more is read from the peer until some are done. */
 const MAX_WAITING = 64;
 
 /** Longest name of an owner, and other names that a client chooses. */
@@ -99,6 +99,8 @@ export function openSession(options: SessionOptions): Session {
   let requests = 0;
   const queue: (Request | BadRequest)[] = [];
   let working = false;
+  /** Immediate requests under way. */
+  let acting = 0;
   let closed = false;
   let relief: (() => void) | undefined;
   /** What this connection speaks to. */
@@ -134,7 +136,7 @@ export function openSession(options: SessionOptions): Session {
 
   /** Takes complete objects until there are none, or too many requests wait. */
   function read(): void {
-    while (!closed && decoder && queue.length < MAX_WAITING) {
+    while (!closed && decoder && !isFull()) {
       let object: WireValue | undefined;
       try {
         object = decoder.next(expected());
@@ -237,21 +239,36 @@ export function openSession(options: SessionOptions): Session {
   function enqueue(request: Request | BadRequest): void {
     requests++;
     if ('command' in request && isImmediate(request)) {
-      void perform(request);
+      void act(request);
       return;
     }
     queue.push(request);
     if (!working) void work();
   }
 
+  function isFull(): boolean {
+    return queue.length + acting >= MAX_WAITING;
+  }
+
+  /** Reads on, once there is room again. */
+  function relieve(): void {
+    if (queue.length + acting >= MAX_WAITING / 2) return;
+    read();
+    relief?.();
+  }
+
+  async function act(request: Request): Promise<void> {
+    acting++;
+    await perform(request);
+    acting--;
+    relieve();
+  }
+
   async function work(): Promise<void> {
     working = true;
     for (let request = queue.shift(); request && !closed; request = queue.shift()) {
       await perform(request);
-      if (queue.length < MAX_WAITING / 2) {
-        read();
-        relief?.();
-      }
+      relieve();
     }
     working = false;
   }
@@ -427,10 +444,19 @@ export function openSession(options: SessionOptions): Session {
   async function stop(fields: Fields): Promise<unknown> {
     const module = moduleOf(fields);
     const mine = [...(grabs.get(module.name) ?? [])];
-    const all = boolField(fields, 'all') ?? mine.length === 0;
+    const waiting = [...queue.entries()].filter(([, request]) => isGrabOf(request, module.name));
+    const withdrawn = mine.length + waiting.length;
+    const all = boolField(fields, 'all') ?? withdrawn === 0;
+    // Those that have not begun are answered in their turn, like those that have.
+    const refusal = `The grab was stopped by ${client.owner}.`;
+    for (const [k, { id }] of waiting) queue[k] = { refusal, ...(id === undefined ? {} : { id }) };
     for (const grab of mine) grab.stop(client.owner);
     if (all) await instrument.stop(client, module.name);
-    return { module: module.name, withdrawn: mine.length, all };
+    return { module: module.name, withdrawn, all };
+  }
+
+  function isGrabOf(request: Request | BadRequest, module: string): boolean {
+    return 'command' in request && request.command === 'grab' && (request.fields.module ?? attached) === module;
   }
 
   async function move(command: 'move_abs' | 'move_rel', fields: Fields): Promise<Answer> {
@@ -548,7 +574,7 @@ export function openSession(options: SessionOptions): Session {
       return typeWord === undefined ? 0 : requests + 1;
     },
     get full() {
-      return queue.length >= MAX_WAITING;
+      return isFull();
     },
     onRelief(call) {
       relief = call;

@@ -211,6 +211,31 @@ inBothForms('a stopped grab is answered Error, with who stopped it', async ({ bu
   assert.match(answers.get('s') ?? '', /^Reply/);
 });
 
+inBothForms('stop withdraws the grabs that wait for their turn, too', async ({ bus, join }, form) => {
+  bus.lasts = undefined;
+  const { peer } = join(form);
+  for (const id of [1, 2]) peer.command({ command: 'grab', id });
+  peer.command({ command: 'get', module: 'asg0', parameters: ['offset'], id: 3 });
+  peer.command({ command: 'grab', module: 'scope', id: 4 });
+  await eventually(() => bus.armings > 0, 'armed');
+  assert.equal((await peer.reply({ command: 'stop' })).withdrawn, 3);
+  for (const [id, answer] of [
+    [1, /^Error .*stopped by 192\.0\.2\.1/],
+    [2, /^Error .*stopped by 192\.0\.2\.1/],
+    [3, /^Reply/],
+    [4, /^Error .*stopped by 192\.0\.2\.1/],
+  ] as const) {
+    const { word, payload } = await peer.told();
+    assert.match(`${word} ${sentence(payload)}`, answer);
+    assert.equal(plainOf(form, await peer.object('string')), id);
+  }
+  await pause(10);
+  assert.equal(bus.armings, 1, 'none of them is begun');
+  bus.lasts = 0;
+  peer.say('Send Data 1D');
+  assert.equal((await peer.told()).word, 'Done', 'a later one is');
+});
+
 inBothForms('stop withdraws the own grab only; another waits on', async ({ bus, join }, form) => {
   bus.lasts = undefined;
   const [one, other] = [join(form).peer, join(form).peer];
@@ -532,6 +557,34 @@ inBothForms('64 requests at once are answered one by one, in order', async ({ bu
   }
   assert.equal(session.full, false);
   assert.ok(relieved > 0);
+});
+
+inBothForms('what acts at once is limited in number as well', async ({ instrument, join }, form) => {
+  const held: (() => void)[] = [];
+  const slow = {
+    ...instrument,
+    // Registers that take their time.
+    status: async () => {
+      await new Promise<void>((resolve) => held.push(resolve));
+      return instrument.status();
+    },
+  };
+  const { peer, session } = join(form, 'GRABBER', { instrument: slow });
+  const request = { command: 'status' };
+  const one = encode(form, [form === 'v5' ? fromPlain(request) : str(JSON.stringify(request))]);
+  peer.raw(Buffer.concat(Array.from({ length: 1000 }, () => one)));
+  assert.equal(held.length, 64);
+  assert.equal(session.full, true);
+  for (let answered = 0; answered < 1000; ) {
+    for (const release of held.splice(0)) {
+      release();
+      assert.equal((await peer.told()).word, 'Reply');
+      answered++;
+    }
+    assert.ok(held.length <= 64);
+  }
+  assert.equal(session.full, false);
+  assert.equal(peer.unread, 0);
 });
 
 inBothForms('bytes may come in any pieces', async ({ join }, form) => {

@@ -138,6 +138,7 @@ export const settings = {
   log_level: setting(choice('error', 'warn', 'info', 'debug', 'trace'), 'info', 'least important lines to log'),
   log_format: optional(choice('json', 'pretty'), 'form of the log (default: pretty on a terminal, json otherwise)'),
   max_clients: setting(integer(1, 1000, 'N'), 64, 'connections at a time'),
+  max_clients_per_host: setting(integer(1, 1000, 'N'), 48, 'connections of one host at a time'),
   max_message_bytes: setting(integer(65_536, 67_108_864, 'BYTES'), 8_388_608, 'longest message that a client may send'),
   max_queued_bytes: setting(
     integer(1_048_576, 268_435_456, 'BYTES'),

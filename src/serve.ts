@@ -69,6 +69,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const door = await listen(instrument, log, {
     listen: config.listen,
     maxClients: config.max_clients,
+    maxClientsPerHost: config.max_clients_per_host,
     maxMessageBytes: config.max_message_bytes,
     maxQueuedBytes: config.max_queued_bytes,
     allowedNetworks: config.allowed_networks,

@@ -76,6 +76,7 @@ test('every setting has its option', ({ file }) => {
     ],
     ...['--allowed-networks', '198.51.100.0/24,2001:db8::/32', '--no-discovery', '--state', 's.json'],
     ...['--outputs-on-stop', 'zero', '--log-level', 'trace', '--log-format', 'json', '--max-clients', '5'],
+    ...['--max-clients-per-host', '3'],
     ...['--max-message-bytes', '65536', '--max-queued-bytes', '1048576'],
   );
   assert.deepEqual(config, {
@@ -89,6 +90,7 @@ test('every setting has its option', ({ file }) => {
     log_level: 'trace',
     log_format: 'json',
     max_clients: 5,
+    max_clients_per_host: 3,
     max_message_bytes: 65_536,
     max_queued_bytes: 1_048_576,
   });

@@ -26,10 +26,18 @@ const TICK_MS = 1000;
 /** How long a closing connection may still take what was sent to it, in ms. */
 const LINGER_MS = 1000;
 
+/** A refusal that repeats itself within this time is only counted, in ms. */
+const REFUSAL_MS = 60_000;
+
+/** Hosts whose refusals are remembered. */
+const MAX_REFUSED = 1000;
+
 export interface ListenOptions {
   /** Default: this port of every interface, over IPv6 and IPv4. */
   readonly listen: Address | undefined;
   readonly maxClients: number;
+  /** So many of them from one host, so that no computer can keep the others out. Default: all. */
+  readonly maxClientsPerHost?: number;
   readonly maxMessageBytes: number;
   readonly maxQueuedBytes: number;
   /** Networks that may connect besides the usual ones. */
@@ -53,10 +61,11 @@ export const PYMODAQ_PORT = 6341;
  * @throws PitayadError if the port is in use or the address is not of this machine
  */
 export async function listen(instrument: Instrument, log: Logger, options: ListenOptions): Promise<Door> {
-  const { maxClients, maxMessageBytes, maxQueuedBytes, messageMs = MESSAGE_MS } = options;
+  const { maxClients, maxClientsPerHost = maxClients, maxMessageBytes, maxQueuedBytes } = options;
+  const { messageMs = MESSAGE_MS } = options;
   const encodeTrace = traceEncoder(createBufferPool(POOL_BYTES));
-  const clients = new Set<{ readonly socket: Socket; tick(): void }>();
-  const refusedHosts = new Map<string, number>();
+  const clients = new Set<{ readonly socket: Socket; readonly host: string; tick(): void }>();
+  const refusals = new Map<string, { readonly at: number; again: number }>();
   const allowed = allowedPeers(options.allowedNetworks);
 
   function accept(socket: Socket): void {
@@ -69,27 +78,40 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       return;
     }
     const host = remoteAddress.replace(/^::ffff:/, '');
-    if (!allowed(host)) {
-      refuseHost(host);
+    const refusal = refusalOf(host);
+    if (refusal) {
+      refuse(host, ...refusal);
       socket.resetAndDestroy();
       return;
     }
     const peer = isIPv6(host) ? `[${host}]:${remotePort}` : `${host}:${remotePort}`;
-    if (clients.size >= maxClients) {
-      log.warn({ client: peer, max_clients: maxClients }, 'too many clients; the connection is refused');
-      socket.resetAndDestroy();
-      return;
-    }
     serve(socket, peer, host);
   }
 
-  /** Once a minute and host in the log, with the line that would let it in. */
-  function refuseHost(host: string): void {
+  /** Why nobody else of the host may connect now. */
+  function refusalOf(host: string): [reason: string, facts?: Record<string, unknown>] | undefined {
+    if (!allowed(host)) {
+      return [`refused: ${host} is in no network of this board; to allow it: allowed_networks: ['${host}']`];
+    }
+    if (clients.size >= maxClients) {
+      return ['too many clients; the connection is refused', { max_clients: maxClients }];
+    }
+    if ([...clients].filter((client) => client.host === host).length < maxClientsPerHost) return undefined;
+    return ['too many clients of one host; the connection is refused', { max_clients_per_host: maxClientsPerHost }];
+  }
+
+  /** In the log once a minute for each host and reason, with how often it was refused since the line before. */
+  function refuse(host: string, reason: string, facts: Readonly<Record<string, unknown>> = {}): void {
+    const key = `${host} ${reason}`;
     const now = performance.now();
-    if (now - (refusedHosts.get(host) ?? Number.NEGATIVE_INFINITY) < 60_000) return;
-    if (refusedHosts.size > 1000) refusedHosts.clear();
-    refusedHosts.set(host, now);
-    log.warn({ host }, `refused: ${host} is in no network of this board; to allow it: allowed_networks: ['${host}']`);
+    const before = refusals.get(key);
+    if (before && now - before.at < REFUSAL_MS) {
+      before.again++;
+      return;
+    }
+    if (refusals.size >= MAX_REFUSED) refusals.clear();
+    refusals.set(key, { at: now, again: 0 });
+    log.warn({ host, ...facts, ...(before?.again ? { refused_before: before.again } : {}) }, reason);
   }
 
   function serve(socket: Socket, peer: string, host: string): void {
@@ -173,7 +195,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       session.end();
       journal.close();
     });
-    const entry = { socket, tick: () => journal.tick() };
+    const entry = { socket, host, tick: () => journal.tick() };
     clients.add(entry);
     watch();
   }

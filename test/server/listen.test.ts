@@ -9,7 +9,7 @@ import { allowedPeers, listen } from '../../src/server/listen.ts';
 import { encodeV5 } from '../../src/server/wire/encode.ts';
 import { fromPlain, str } from '../../src/server/wire/values.ts';
 import { eventually, keptLog, pause } from '../fpga/instrument/fixture.ts';
-import { type Connected, type Served, served } from './door.ts';
+import { type Connected, connected, type Served, served } from './door.ts';
 import { sentence } from './peer.ts';
 
 /** A test with a door of its own. */
@@ -57,6 +57,29 @@ atDoor('as many clients as allowed, and room again when one has left', { maxClie
   await eventually(() => lines.some(({ msg }) => msg === 'disconnected'), 'the second is gone');
   await alive(await dial('v5', 'ACTUATOR'));
 });
+
+atDoor(
+  'one host cannot keep the others out; who knocks again and again fills no log',
+  { maxClients: 4, maxClientsPerHost: 2 },
+  async ({ dial, door, lines }) => {
+    const [one, two] = [await dial('v5', 'GRABBER'), await dial('v5', 'GRABBER')];
+    await alive(one);
+    await alive(two);
+    for (let k = 0; k < 20; k++) assert.equal(await (await dial('v5', 'GRABBER')).over(), 'reset');
+    const refusals = lines.filter(({ msg }) => /too many clients of one host/.test(`${msg}`));
+    assert.equal(refusals.length, 1);
+    assert.deepEqual([refusals[0]?.host, refusals[0]?.max_clients_per_host], ['127.0.0.1', 2]);
+    const socket = connect({ host: '127.0.0.1', port: door.port, localAddress: '127.0.0.9' });
+    const other = connected('v4', socket);
+    other.say('ACTUATOR');
+    await alive(other);
+    await alive(one);
+    two.socket.destroy();
+    await eventually(() => lines.some(({ msg }) => msg === 'disconnected'), 'the second is gone');
+    await alive(await dial('v5', 'ACTUATOR'));
+    socket.destroy();
+  },
+);
 
 atDoor(
   'who never reads is dropped, not buffered for ever; others go on',

@@ -43,9 +43,12 @@ export interface SharedBytes {
 /** Gives the bytes of `Done` and the trace, in a form. */
 export type TraceEncoder = (trace: Trace, module: ModuleDescription, form: Form) => SharedBytes;
 
+/** Parts of one acquisition whose bytes are kept for others: whole traces, previews, a zoom or two. */
+const MAX_PARTS = 8;
+
 /**
- * Encodes each trace once a form, however many want it. The buffer goes back to the pool when the last has sent it and
- * a newer trace is there.
+ * Encodes each trace once a form, however many want it, and whatever parts of the same acquisition others get. The
+ * buffer goes back to the pool when the last has sent it and a newer acquisition is there.
  */
 export function traceEncoder(pool: BufferPool): TraceEncoder {
   interface Entry {
@@ -53,21 +56,28 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
     users: number;
     current: boolean;
   }
-  let latest: Trace | undefined;
-  const entries = new Map<Form, Entry>();
+  /** Of the newest acquisition. */
+  const parts = new Map<Trace, Map<Form, Entry>>();
 
   const release = (entry: Entry): void => {
     if (!entry.current && entry.users === 0) pool.give(entry.bytes);
   };
 
+  const retire = (trace: Trace): void => {
+    for (const entry of parts.get(trace)?.values() ?? []) {
+      entry.current = false;
+      release(entry);
+    }
+    parts.delete(trace);
+  };
+
   return (trace, module, form) => {
-    if (latest !== trace) {
-      latest = trace;
-      for (const entry of entries.values()) {
-        entry.current = false;
-        release(entry);
+    const entries = parts.get(trace) ?? new Map<Form, Entry>();
+    if (!parts.has(trace)) {
+      for (const other of [...parts.keys()]) {
+        if (!ofOneAcquisition(other, trace) || parts.size >= MAX_PARTS) retire(other);
       }
-      entries.clear();
+      parts.set(trace, entries);
     }
     let entry = entries.get(form);
     if (!entry) {
@@ -85,4 +95,8 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
       },
     };
   };
+}
+
+function ofOneAcquisition(one: Trace, other: Trace): boolean {
+  return one.module === other.module && one.attributes.number === other.attributes.number;
 }

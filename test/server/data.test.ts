@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import { test } from 'uvu';
 import type { Trace } from '../../src/fpga/instrument/instrument.ts';
 import { traceEncoder } from '../../src/server/data.ts';
-import { client, timed } from '../fpga/instrument/fixture.ts';
+import { client, eventually, timed } from '../fpga/instrument/fixture.ts';
 
 /** A pool that tells what it lent and got back. */
 function watchedPool() {
@@ -75,6 +75,45 @@ test('a buffer goes back when a newer trace is there and the last has sent it, o
   encode(third, module, 'v5');
   assert.equal(given.length, 2);
   assert.equal(given[1], next.bytes);
+});
+
+test('parts of one acquisition, in any order, are encoded once each', async () => {
+  const { bus, instrument } = await timed();
+  bus.lasts = undefined;
+  const module = instrument.describe('scope');
+  const grabs = [{}, { points: 50 }, {}, { points: 50, start: 5 }, { points: 50 }, {}].map((options) =>
+    instrument.grab(client('one'), 'scope', options),
+  );
+  await eventually(() => bus.armings === 1, 'armed');
+  bus.finish();
+  const all = await Promise.all(grabs.map(({ result }) => result));
+  const { taken, given, pool } = watchedPool();
+  const encode = traceEncoder(pool);
+  const sendings = all.map((trace) => encode(trace, module, 'v5'));
+  assert.equal(taken.length, 3);
+  assert.equal(new Set(sendings.map(({ bytes }) => bytes)).size, 3);
+  for (const { sent } of sendings) sent();
+  assert.equal(given.length, 0);
+  bus.lasts = 0;
+  encode(await instrument.grab(client('one'), 'scope', { points: 20 }).result, module, 'v5');
+  assert.deepEqual(new Set(given), new Set(taken.slice(0, 3)));
+  await instrument.close();
+});
+
+test('however many parts are asked for, few are kept', async () => {
+  const { bus, instrument } = await timed();
+  bus.lasts = undefined;
+  const module = instrument.describe('scope');
+  const grabs = Array.from({ length: 20 }, (_, k) => instrument.grab(client('one'), 'scope', { start: k, points: 20 }));
+  await eventually(() => bus.armings === 1, 'armed');
+  bus.finish();
+  const { taken, given, pool } = watchedPool();
+  const encode = traceEncoder(pool);
+  for (const { result } of grabs) encode(await result, module, 'v4').sent();
+  assert.equal(taken.length, 20);
+  assert.ok(given.length >= 12, `${given.length} of 20 went back`);
+  assert.equal(new Set(given).size, given.length, 'each once');
+  await instrument.close();
 });
 
 test.run();

@@ -12,6 +12,7 @@ import type { Instrument } from '../fpga/instrument/instrument.ts';
 import { clientJournal } from '../log.ts';
 import { traceEncoder } from './data.ts';
 import { openSession } from './session.ts';
+import { turns } from './turns.ts';
 import { createBufferPool } from './wire/buffers.ts';
 
 /** A message that has begun must be whole within this time, in ms; so must the type word after connecting. */
@@ -64,6 +65,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
   const { maxClients, maxClientsPerHost = maxClients, maxMessageBytes, maxQueuedBytes } = options;
   const { messageMs = MESSAGE_MS } = options;
   const encodeTrace = traceEncoder(createBufferPool(POOL_BYTES));
+  const turn = turns();
   const clients = new Set<{ readonly socket: Socket; readonly host: string; tick(): void }>();
   const refusals = new Map<string, { readonly at: number; again: number }>();
   const allowed = allowedPeers(options.allowedNetworks);
@@ -129,6 +131,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       log: clientLog,
       journal,
       encodeTrace,
+      turn,
       limits: { messageBytes: maxMessageBytes, waitingBytes: maxMessageBytes + 2 ** 20 },
       facts: () => ({ clients: clients.size }),
       outlet: { send, close },

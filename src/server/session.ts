@@ -61,6 +61,8 @@ export interface SessionOptions {
   readonly log: Logger;
   readonly journal: ClientJournal;
   readonly encodeTrace: TraceEncoder;
+  /** Waited for before a trace is sent: the door's way to let others get a word in between large answers. */
+  readonly turn?: () => Promise<void>;
   readonly limits?: Partial<WireLimits>;
   /** Further facts for `status`. */
   readonly facts?: () => Record<string, unknown>;
@@ -434,6 +436,7 @@ export function openSession(options: SessionOptions): Session {
     grabs.set(module.name, mine.add(grab));
     try {
       const trace = await grab.result;
+      await options.turn?.();
       const ready = encodeTrace(trace, module, decoder?.form ?? 'v5');
       return { word: 'Done', payload: [], ready };
     } finally {

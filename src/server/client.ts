@@ -92,12 +92,13 @@ export async function connectBoard(options: BoardClientOptions): Promise<BoardCl
   socket.write(encodeV5(str(typeWord)));
 
   function take(object: WireValue): void {
-    const [word] = message;
-    const name = word?.type === 'str' ? word.value : undefined;
+    const word = message[0] ?? object;
+    const name = word.type === 'str' ? word.value : undefined;
     const told = isKey(unasked, name) ? unasked[name].length : undefined;
     const due = isKey(answers, name) ? answers[name].length : undefined;
-    if (name !== undefined && told === undefined && due === undefined) {
-      lose(new ConnectionError(`${board} answers with an unknown word ${JSON.stringify(name.slice(0, 40))}.`));
+    if (name === undefined || (told === undefined && due === undefined)) {
+      const what = name === undefined ? `a ${word.type}` : JSON.stringify(name.slice(0, 40));
+      lose(new ConnectionError(`${board} answers with ${what}, which is no word of a board.`));
       return;
     }
     // An answer is complete with its id. One without, to bytes that were no request, is the last that the board says.
@@ -106,7 +107,7 @@ export async function connectBoard(options: BoardClientOptions): Promise<BoardCl
       return;
     }
     message.push(object);
-    if (told !== undefined && name !== undefined && message.length > told) {
+    if (told !== undefined && message.length > told) {
       const [, ...payload] = message;
       message = [];
       onUnasked?.(name, payload);
@@ -186,7 +187,7 @@ export async function connectBoard(options: BoardClientOptions): Promise<BoardCl
     async reply(command, fields) {
       const { payload } = await client.ask(command, fields);
       const plain = payload[0] && toPlain(payload[0]);
-      if (typeof plain === 'object' && plain !== null) return { ...plain };
+      if (typeof plain === 'object' && plain !== null && !Array.isArray(plain)) return { ...plain };
       throw new ConnectionError(`${board} answers ${command} with no dictionary.`);
     },
 

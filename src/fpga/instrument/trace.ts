@@ -98,12 +98,15 @@ export interface Samples {
 /** One word a sample → counts. In one pass: this is what a trace costs most, after the bus. */
 export function samplesOf(runs: readonly Uint32Array[]): Samples {
   const counts = new Int16Array(runs.reduce((sum, run) => sum + run.length, 0));
+  // Local, since a bundle's constants are variables that the loop would look up each time.
+  const highest = MAX_COUNTS;
+  const lowest = -MAX_COUNTS - 1;
   let clipped = false;
   let k = 0;
   for (const run of runs) {
     for (let i = 0; i < run.length; i++) {
       const count = signedCounts(run[i] as number);
-      if (count >= MAX_COUNTS || count <= -MAX_COUNTS - 1) clipped = true;
+      if (count >= highest || count <= lowest) clipped = true;
       counts[k++] = count;
     }
   }

@@ -14,8 +14,10 @@ export interface Levels {
 /** @param threshold 14 bits, as in the register; so is hysteresis. Their sum and difference come around. */
 export function levels(rising: boolean, threshold: number, hysteresis: number): Levels {
   const sign = rising ? 1 : -1;
-  const release = toCounts(rising ? threshold - hysteresis : threshold + hysteresis);
-  return { sign, level: toCounts(threshold) * sign, release: release * sign };
+  const level = toCounts(threshold) * sign;
+  // Beyond the threshold nothing is released, even where the sum comes around.
+  const release = Math.min(level, toCounts(rising ? threshold - hysteresis : threshold + hysteresis) * sign);
+  return { sign, level, release };
 }
 
 export interface Comparator {

@@ -1,7 +1,7 @@
 /** The FPGA as a whole: its blocks, their addresses, and how signals run between them. */
 import { type Asg, asg } from './asg.ts';
 import type { Block } from './block.ts';
-import { type FrontEnd, type InputModel, MAX_DELAY } from './front-end.ts';
+import { delayOf, type FrontEnd, type InputModel } from './front-end.ts';
 import { type Bank, type HouseKeeping, houseKeeping } from './house-keeping.ts';
 import { inputSignal } from './inputs.ts';
 import { otherModules } from './other-modules.ts';
@@ -9,7 +9,7 @@ import { randomIndex } from './random-index.ts';
 import { CODES, type Routing, routing } from './routing.ts';
 import { type Scope, scope } from './scope.ts';
 import { scopeMemory } from './scope-memory.ts';
-import { SILENCE, type Signal } from './signal.ts';
+import { changing, SILENCE, type Signal } from './signal.ts';
 import { slowOutputs } from './slow-outputs.ts';
 import { type Timeline, timeline } from './timeline.ts';
 import { type TriggerBlock, triggerBlock } from './trigger-block.ts';
@@ -61,18 +61,17 @@ export interface FpgaOptions {
 }
 
 export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
-  const memory = MAX_DELAY + STAGES;
+  const memory = (): number => Math.max(...models.flat().map(delayOf)) + STAGES;
   const signals: Signal[] = [];
   // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
   const time: Timeline = timeline((clock) => {
     trig.advance(clock);
     theScope.advance(clock);
   });
-  const changes = (): void => recorded.change();
+  const changes = (): void => recorded.change(time.now, theScope.coming);
   const random = randomIndex(() => (exact() ? Number.POSITIVE_INFINITY : LONGEST_NOISE));
-  const generators = asg({ timeline: time, memory: STAGES, random, changes });
+  const generators = asg({ timeline: time, memory, random, changes });
   const paths: Routing = routing(time, signals, memory, changes);
-  const [out1, out2] = paths.outputs;
   const recorded = scopeMemory(
     (k) => paths.input(CODES.asg0 + k),
     () => (exact() ? Number.POSITIVE_INFINITY : CLOCKS_AVERAGED),
@@ -87,22 +86,28 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       for (const channel of generators.channels) channel.scopeCounts(on, clock);
     },
   });
+  const models: [InputModel, InputModel] = [...frontEnd];
+  const pins = models.map((model) => inputSignal(model, paths.outputs));
+  const inputs = ([0, 1] as const).map((k) =>
+    changing((out, first, stride, count) => {
+      // The digital loop goes around the pins.
+      const source = hk.digitalLoop ? paths.outputs[k] : (pins[k] ?? SILENCE);
+      source.sample(out, first, stride, count);
+    }, memory),
+  );
   const hk: HouseKeeping = houseKeeping(time, memoriesOf?.digitalLoop ?? false, {
-    loopChanges: changes,
+    loopChanges() {
+      changes();
+      for (const input of inputs) input.change(time.now);
+    },
     triggerPinChanged(high) {
       for (const channel of generators.channels) channel.pinChanged(high);
       theScope.pinChanged(high);
     },
   });
 
-  const inputs = frontEnd.map((model) => inputSignal(model, [out1, out2]));
-  const input = (k: 0 | 1): Signal => ({
-    sample: (out, first, stride, count) =>
-      (hk.digitalLoop ? paths.outputs[k] : (inputs[k] ?? SILENCE)).sample(out, first, stride, count),
-  });
   for (const [k, { output }] of generators.channels.entries()) signals[CODES.asg0 + k] = output;
-  signals[CODES.in1] = input(0);
-  signals[CODES.in2] = input(1);
+  for (const [k, input] of inputs.entries()) signals[CODES.in1 + k] = input;
 
   const trig: TriggerBlock = triggerBlock({
     timeline: time,
@@ -165,8 +170,13 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       blockAt(address)?.write(address & 0xf_ffff, words);
     },
     connect(k, model) {
-      changes();
-      inputs[k - 1] = inputSignal(model, [out1, out2]);
+      // The pin's register shows it a clock later.
+      time.at(time.now + 1, () => {
+        changes();
+        inputs[k - 1]?.change(time.now);
+        models[k - 1] = model;
+        pins[k - 1] = inputSignal(model, paths.outputs);
+      });
     },
     putOutside: hk.putOutside,
     present() {
@@ -183,7 +193,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       return hk.digitalLoop;
     },
     get memories() {
-      recorded.change();
+      changes();
       return memories;
     },
     affordable: theScope.affordable,

@@ -56,6 +56,11 @@ export type InputModel = readonly Model[];
 /** What in1 and in2 are connected to. */
 export type FrontEnd = readonly [in1: InputModel, in2: InputModel];
 
+/** Clocks that a model looks back at the outputs, besides the way through the pins. */
+export function delayOf(model: Model): number {
+  return model.kind === 'loopback' || model.kind === 'plant' ? model.delay : 0;
+}
+
 export const LOOPBACK: FrontEnd = [parseInputModel('loopback', 1), parseInputModel('loopback', 2)];
 
 /**

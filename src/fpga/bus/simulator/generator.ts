@@ -1,6 +1,6 @@
 /**
- * One signal generator (PyRPL red_pitaya_asg_ch.v). All its times are those of the output register: what a write sets
- * off is scheduled for the clock at which the output shows it.
+ * One signal generator (PyRPL red_pitaya_asg_ch.v): a pointer that runs through a table, and what is made of the value
+ * there. What a write sets off is scheduled for the clock at which it shows.
  */
 import { debouncer } from './debouncer.ts';
 import type { RandomIndex } from './random-index.ts';
@@ -10,30 +10,27 @@ import type { Timeline } from './timeline.ts';
 const POINTS = 16384;
 const FRACTION_BITS = 16;
 
-/** Clocks from a register to the output. */
+/** Clocks from a register to the output, or to the pointer (see `path`). */
 const LATENCY = {
   zero: 1,
   offset: 2,
   amplitude: 3,
   table: 6,
-  random: 6,
-  step: 6,
-  size: 6,
-  wrap: 6,
-  start: 7,
-  reset: 7,
-  trigger: 8,
-  cycles: 8,
-  repeats: 8,
-  pause: 8,
+  noise: 6,
+  step: 3,
+  size: 3,
+  wrap: 3,
+  start: 4,
+  reset: 4,
+  trigger: 5,
+  cycles: 5,
+  repeats: 5,
+  pause: 5,
 } as const;
 
-/** Clocks from the trigger line's rise to the output coming around; from a trigger to the rise. */
-const PULSE_LEAD = 3;
-const PULSE_LATENCY = 5;
-
-/** Clocks by which the pointer's register is ahead of the output. */
-const POINTER_LEAD = 5;
+/** Clocks from the pointer to the output, and to the register that the scope has noted. */
+const OUTPUT_LATENCY = 3;
+const NOTE_LATENCY = 2;
 
 /** Clocks from a pin to what a write of the control word does at once. */
 const PIN_LATENCY = { level: 0, edge: 3 } as const;
@@ -77,7 +74,7 @@ export interface Generator {
 export interface GeneratorOptions {
   readonly timeline: Timeline;
   /** As `changing`. */
-  readonly memory: number;
+  memory(): number;
   readonly random: RandomIndex;
   /** Called before the output changes its course. */
   changes(): void;
@@ -114,7 +111,7 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
 
   let phase = POINTS - 1;
   let scopeCounting = false;
-  /** When the pointer is to be noted for the scope, in clocks of the output. */
+  /** When the pointer is to be noted for the scope. */
   let noteAt = Number.POSITIVE_INFINITY;
 
   const turn = (): number => shown.size + 1;
@@ -153,36 +150,57 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     return Number((way + BigInt(shown.step) - 1n) / BigInt(shown.step));
   };
 
+  /** The pointer, at the clock at which the trigger line shows that it comes around. */
+  const path = changing(
+    (out, first, stride, count) => {
+      if (!running || shown.step === 0) {
+        out.fill(pointer, 0, count);
+      } else if (wrap) {
+        const size = turn();
+        const step = addTurns(0, shown.step, stride, size);
+        let p = pointerAt(first);
+        for (let k = 0; k < count; k++) {
+          out[k] = p;
+          p += step;
+          if (p >= size) p -= size;
+        }
+      } else {
+        for (let k = 0; k < count; k++) out[k] = pointerAt(first + k * stride);
+      }
+    },
+    () => 2 * OUTPUT_LATENCY,
+  );
+
   const output = changing((out, first, stride, count) => {
-    const { amplitude, offset } = shown;
     if (zero) {
       out.fill(0, 0, count);
-    } else if (noise) {
+      return;
+    }
+    const { amplitude, offset } = shown;
+    if (noise) {
       random.sample(out, first, stride, count);
       for (let k = 0; k < count; k++) out[k] = level(table[out[k] as number] as number, amplitude, offset);
-    } else if (!running || shown.step === 0) {
-      out.fill(level(table[pointer >> FRACTION_BITS] ?? 0, amplitude, offset), 0, count);
-    } else if (wrap) {
-      const size = turn();
-      const step = addTurns(0, shown.step, stride, size);
-      let p = pointerAt(first);
-      for (let k = 0; k < count; k++) {
-        out[k] = level(table[p >> FRACTION_BITS] as number, amplitude, offset);
-        p += step;
-        if (p >= size) p -= size;
-      }
     } else {
+      path.sample(out, first - OUTPUT_LATENCY, stride, count);
       for (let k = 0; k < count; k++) {
-        out[k] = level(table[pointerAt(first + k * stride) >> FRACTION_BITS] as number, amplitude, offset);
+        out[k] = level(table[(out[k] as number) >> FRACTION_BITS] as number, amplitude, offset);
       }
     }
   }, memory);
 
-  /** The output's course changes now. */
+  /** Scales, shifts or replaces what the pointer picks, so many clocks from now. */
+  const laterOutput = (clocks: number, action: () => void): void =>
+    timeline.at(timeline.now + clocks, () => {
+      changes();
+      output.change(timeline.now);
+      action();
+    });
+
+  /** The pointer's course changes now. */
   const change = (action: () => void): void => {
     const { now } = timeline;
     changes();
-    output.change(now);
+    path.change(now);
     if (noteAt < now) notePhase();
     if (cyclesLeft > 0) cyclesLeft = Math.max(1, cyclesLeft - roundsAt(now));
     pointer = pointerAt(now);
@@ -223,7 +241,7 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
 
   /** A trigger, so many clocks from now. */
   const trigger = (clocks: number): void => {
-    triggered = [...triggered.slice(-3), timeline.now + clocks + PULSE_LATENCY];
+    triggered = [...triggered.slice(-3), timeline.now + clocks + LATENCY.trigger];
     later(clocks + LATENCY.trigger, () => {
       if (reset || running) return;
       repeatsLeft = shown.repeats;
@@ -241,18 +259,20 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     table,
 
     get scopeTriggerPhase() {
-      if (scopeCounting) return pointerAt(timeline.now + POINTER_LEAD - 1) >> FRACTION_BITS;
+      if (scopeCounting) return pointerAt(timeline.now + NOTE_LATENCY - 1) >> FRACTION_BITS;
       return noteAt < Number.POSITIVE_INFINITY ? pointerAt(noteAt) >> FRACTION_BITS : phase;
     },
 
     control(bits) {
       source = bits & CONTROL.source;
-      later(LATENCY.zero, () => {
+      laterOutput(LATENCY.zero, () => {
         zero = (bits & CONTROL.zero) !== 0;
+      });
+      laterOutput(LATENCY.noise, () => {
+        noise = (bits & CONTROL.random) !== 0;
       });
       later(LATENCY.wrap, () => {
         wrap = (bits & CONTROL.wrap) !== 0;
-        noise = (bits & CONTROL.random) !== 0;
       });
       later(LATENCY.reset, () => {
         reset = (bits & CONTROL.reset) !== 0;
@@ -268,7 +288,8 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     },
 
     set(setting, value) {
-      later(LATENCY[setting], () => {
+      const when = setting === 'amplitude' || setting === 'offset' ? laterOutput : later;
+      when(LATENCY[setting], () => {
         shown[setting] = value;
         if (setting === 'start' && reset) pointer = value;
       });
@@ -276,7 +297,7 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
 
     fill(index, words) {
       const counts = Int32Array.from(words, toCounts);
-      later(LATENCY.table, () => table.set(counts, index));
+      laterOutput(LATENCY.table, () => table.set(counts, index));
     },
 
     pinChanged(high) {
@@ -289,13 +310,13 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     nextPulse(from) {
       const trigger = triggered.find((clock) => clock >= from) ?? Number.POSITIVE_INFINITY;
       if (!running || shown.step === 0) return trigger;
-      const rounds = roundsAt(Math.max(since, from + PULSE_LEAD - 1));
-      return Math.min(trigger, since + clocksFor(rounds + 1) - PULSE_LEAD);
+      const rounds = roundsAt(Math.max(since, from - 1));
+      return Math.min(trigger, since + clocksFor(rounds + 1));
     },
 
     scopeCounts(on, clock) {
       scopeCounting = on;
-      if (!on) noteAt = clock + POINTER_LEAD;
+      if (!on) noteAt = clock + NOTE_LATENCY;
     },
   };
 }

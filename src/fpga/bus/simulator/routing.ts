@@ -37,7 +37,7 @@ export interface Routing {
  * @param memory as `changing`.
  * @param changes called before a signal or an input selector changes.
  */
-export function routing(timeline: Timeline, signals: Signal[], memory: number, changes: () => void): Routing {
+export function routing(timeline: Timeline, signals: Signal[], memory: () => number, changes: () => void): Routing {
   // After reset everything listens to in1 but the scope's second channel (in2) and the slow outputs (off).
   const inputs = Array.from({ length: INPUT_SLOTS }, (_, slot) =>
     slot < CODES.asg1 ? CODES.in1 : slot === CODES.asg1 ? CODES.in2 : CODES.off,

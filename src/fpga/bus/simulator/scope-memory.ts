@@ -2,7 +2,7 @@
  * What the scope recorded (PyRPL red_pitaya_scope.v). Samples are noted as runs of equal distance, and their values are
  * worked out when somebody reads them, or before a signal changes.
  */
-import type { Signal } from './signal.ts';
+import { type Signal, toCounts } from './signal.ts';
 
 export const SAMPLES = 16384;
 export const INDEX = SAMPLES - 1;
@@ -27,8 +27,12 @@ export interface ScopeMemory {
   values(channel: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void;
   /** out.length words of a ring, from `index` on; what is behind its end reads 0. */
   read(channel: 0 | 1, index: number, out: Uint32Array): void;
-  /** Works out what was recorded so far: to be called before a signal changes, since its past is not kept for long. */
-  change(): void;
+  /**
+   * A signal is about to change: works out what was recorded so far, since its past is not kept for long.
+   * @param clock what was before it is known.
+   * @param coming the samples that come next.
+   */
+  change(clock: number, coming: Run): void;
 }
 
 /**
@@ -40,27 +44,53 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   /** Not worked out yet; oldest first. */
   let runs: Run[] = [];
   let scratch = new Int32Array(SAMPLES);
+  /** The mean that was being taken when a signal changed: its first clock, those that were added up, and their sums. */
+  const partial = { start: -1, until: -1, sums: [0, 0] };
 
   const plain = (k: 0 | 1, { first, every }: Run, from: number, count: number, out: Int32Array): void =>
     channel(k).sample(out, first - 1 + from * every, every, count);
 
+  /** Sum of a channel's clocks from `from` to before `to`, of those that a mean that begins at `start` takes. */
+  const sum = (k: 0 | 1, start: number, every: number, from: number, to: number): number => {
+    const clocks = Math.min(every, clocksAveraged());
+    let total = 0;
+    if (clocks < every) {
+      for (let j = 0; j < clocks; j++) {
+        const clock = start + taken(j, clocks, every);
+        if (clock < from || clock >= to) continue;
+        channel(k).sample(scratch, clock, 1, 1);
+        total += scratch[0] as number;
+      }
+      return total;
+    }
+    for (let clock = from; clock < to; clock += SAMPLES) {
+      const count = Math.min(SAMPLES, to - clock);
+      channel(k).sample(scratch, clock, 1, count);
+      for (let i = 0; i < count; i++) total += scratch[i] as number;
+    }
+    return total;
+  };
+
   const mean = (k: 0 | 1, { first, every }: Run, from: number, count: number, out: Int32Array): void => {
-    const signal = channel(k);
+    if (scratch.length < count) scratch = new Int32Array(count);
     const clocks = Math.min(every, clocksAveraged());
     const start = first - 1 - every + from * every;
-    if (every === 1) {
-      signal.sample(out, start, 1, count);
-      return;
-    }
-    if (scratch.length < count) scratch = new Int32Array(count);
-    out.fill(0, 0, count);
-    for (let j = 0; j < clocks; j++) {
-      const offset = clocks === every ? j : Math.floor(((j + spread(j)) * every) / clocks);
-      signal.sample(scratch, start + offset, every, count);
-      for (let i = 0; i < count; i++) (out[i] as number) += scratch[i] as number;
-    }
     const divisor = Number.isInteger(Math.log2(every)) ? clocks : 1;
-    for (let i = 0; i < count; i++) out[i] = (Math.floor((out[i] as number) / divisor) << 18) >> 18;
+    const result = (total: number): number => toCounts(Math.floor(total / divisor));
+    // The sum may have been begun before a signal changed.
+    const begun = start === partial.start ? 1 : 0;
+    if (begun === 1) {
+      out[0] = result((partial.sums[k] ?? 0) + sum(k, start, every, partial.until, start + every));
+    }
+    out.fill(0, begun, count);
+    if (count === begun) return;
+    const signal = channel(k);
+    const rest = count - begun;
+    for (let j = 0; j < clocks; j++) {
+      signal.sample(scratch, start + begun * every + taken(j, clocks, every), every, rest);
+      for (let i = 0; i < rest; i++) (out[begun + i] as number) += scratch[i] as number;
+    }
+    for (let i = begun; i < count; i++) out[i] = result(out[i] as number);
   };
 
   const values: ScopeMemory['values'] = (k, run, from, count, out) =>
@@ -106,11 +136,22 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
       out.fill(0, Math.max(0, count));
     },
 
-    change: workOut,
+    change(clock, { first, every, average }) {
+      workOut();
+      if (!average) return;
+      const start = first - 1 - every;
+      const until = Math.min(clock, start + every);
+      const from = start === partial.start ? partial.until : start;
+      for (const k of [0, 1] as const) {
+        const before = start === partial.start ? (partial.sums[k] ?? 0) : 0;
+        partial.sums[k] = before + sum(k, start, every, from, until);
+      }
+      Object.assign(partial, { start, until });
+    },
   };
 }
 
-/** 0 ≤ spread < 1, for different j all over. */
-function spread(j: number): number {
-  return (j * 0.618_033_988_749_895) % 1;
+/** Which clock of `every` is the j-th of `clocks` that a mean takes: one of each equal part, at a place that varies. */
+function taken(j: number, clocks: number, every: number): number {
+  return clocks === every ? j : Math.floor(((j + ((j * 0.618_033_988_749_895) % 1)) * every) / clocks);
 }

@@ -17,30 +17,38 @@ export interface ChangingSignal extends Signal {
 
 /**
  * @param formula the values since the last change.
- * @param memory how many clocks before a change are kept: as many as later stages look back.
+ * @param memory how many clocks before a change are kept: as many as later stages look back. Asked for at each change.
  */
-export function changing(formula: Signal['sample'], memory: number): ChangingSignal {
-  const size = 2 ** Math.ceil(Math.log2(memory));
-  const mask = size - 1;
-  const ring = new Int32Array(size);
-  const scratch = new Int32Array(size);
+export function changing(formula: Signal['sample'], memory: () => number): ChangingSignal {
+  let size = 0;
+  let [ring, scratch] = [new Int32Array(0), new Int32Array(0)];
   let since = 0;
+  /** Values from here on are known; what was before the first clock is 0. */
   let oldest = 0;
+
+  const grow = (wanted: number): void => {
+    if (size >= wanted) return;
+    size = 2 ** Math.ceil(Math.log2(wanted));
+    [ring, scratch] = [new Int32Array(size), new Int32Array(size)];
+    oldest = since;
+  };
+
   return {
     change(clock) {
       if (clock <= since) return;
+      grow(memory());
       const first = Math.max(since, clock - size);
       formula(scratch, first, 1, clock - first);
-      for (let n = first; n < clock; n++) ring[n & mask] = scratch[n - first] ?? 0;
+      for (let n = first; n < clock; n++) ring[n & (size - 1)] = scratch[n - first] as number;
       since = clock;
-      oldest = clock - size;
+      oldest = Math.max(oldest, clock - size);
     },
 
     sample(out, first, stride, count) {
       let k = 0;
       // What is older than the memory is taken to have been as the oldest that is known.
       for (let n = first; n < since && k < count; n += stride, k++) {
-        out[k] = n < 0 ? 0 : (ring[Math.max(n, oldest) & mask] ?? 0);
+        out[k] = n < 0 ? 0 : (ring[Math.max(n, oldest) & (size - 1)] as number);
       }
       if (k === 0) formula(out, first, stride, count);
       else if (k < count) formula(out.subarray(k), first + k * stride, stride, count - k);

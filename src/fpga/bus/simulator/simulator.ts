@@ -153,9 +153,9 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     async write(address, value) {
       writeWords(address, Uint32Array.of(value));
     },
-    async readBlock(address, words) {
+    async readBlock(address, words, into) {
       check(address, words);
-      const out = new Uint32Array(words);
+      const out = into ?? new Uint32Array(words);
       readWords(address, out);
       return out;
     },

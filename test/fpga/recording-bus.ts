@@ -112,10 +112,11 @@ export function recordingBus(): RecordingBus {
       writes.push([address, value]);
       write(address, value);
     },
-    async readBlock(address, words) {
+    async readBlock(address, words, into = new Uint32Array(words)) {
       attempt();
       traffic.wordsRead += words;
-      return Uint32Array.from({ length: words }, (_, k) => read(address + 4 * k));
+      for (let k = 0; k < words; k++) into[k] = read(address + 4 * k);
+      return into;
     },
     async writeBlock(address, values) {
       attempt();

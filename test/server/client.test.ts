@@ -104,7 +104,7 @@ test('a patient command waits as long as the board shows signs of life, and no l
 
 test('the end of the stream is an error, with the reason that came before it', async () => {
   for (const [last, kind, reason] of [
-    [undefined, ConnectionError, /closed the connection/],
+    ['', ConnectionError, /closed the connection/],
     [encodeV5(str('Error'), str('The board is tired.')), BoardError, /^The board is tired\.$/],
     [encodeV5(str('Reply')), ConnectionError, /closed the connection/],
     [encodeV5(str('Reply')).subarray(0, 7), ConnectionError, /closed the connection/],

@@ -20,8 +20,11 @@ export interface RegisterBus {
   /** One word; `value` is taken modulo 2^32. */
   write(address: number, value: number): Promise<void>;
 
-  /** `words` consecutive words from `address` on (a memory of the FPGA, not a FIFO). */
-  readBlock(address: number, words: number): Promise<Uint32Array>;
+  /**
+   * `words` consecutive words from `address` on (a memory of the FPGA, not a FIFO). `into`, of that length, is filled
+   * and returned if given: fresh memory for each trace costs as much time as to fill it.
+   */
+  readBlock(address: number, words: number, into?: Uint32Array): Promise<Uint32Array>;
 
   /** Consecutive words to `address` and up. */
   writeBlock(address: number, values: Uint32Array): Promise<void>;

@@ -130,9 +130,8 @@ function devmemBus(native: Native, fd: number, mapping: Buffer): RegisterBus {
       registers[index] = value;
     },
 
-    async readBlock(address, words) {
+    async readBlock(address, words, result = new Uint32Array(words)) {
       const first = place(address, words);
-      const result = new Uint32Array(words);
       traffic.wordsRead += words;
       if (words <= SHORT_BLOCK_WORDS && blocksUnderWay === 0) {
         for (let i = 0; i < words; i++) result[i] = registers[first + i] as number;

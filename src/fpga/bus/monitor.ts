@@ -92,9 +92,9 @@ export async function openMonitor(options: MonitorOptions): Promise<RegisterBus>
     checkAccess(address, words, window);
   }
 
-  async function readBlock(address: number, words: number): Promise<Uint32Array> {
+  async function readBlock(address: number, words: number, into?: Uint32Array): Promise<Uint32Array> {
     check(address, words);
-    const result = new Uint32Array(words);
+    const result = into ?? new Uint32Array(words);
     traffic.wordsRead += words;
     await Promise.all(
       piecesOf(address, words).map((piece) => send({ command: READ, ...piece }, undefined, bytesOf(result, piece))),

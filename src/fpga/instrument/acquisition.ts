@@ -151,11 +151,28 @@ export async function readTrace(
   return Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points)));
 }
 
+/** Where words are put until they are samples: one array a memory and bus, used again for each trace. */
+const scratches = new WeakMap<RegisterFile, Map<number, Uint32Array>>();
+
+function scratchFor(registers: RegisterFile, memory: Memory): Uint32Array {
+  const known = scratches.get(registers) ?? new Map<number, Uint32Array>();
+  scratches.set(registers, known);
+  const words = known.get(memory.address) ?? new Uint32Array(memory.words);
+  known.set(memory.address, words);
+  return words;
+}
+
+/** Only one at a time for a memory: acquisitions of the scope follow each other. */
 async function readRing(registers: RegisterFile, memory: Memory, first: number, points: number): Promise<Samples> {
-  const runs = ringRuns(first, points);
-  return samplesOf(
-    await Promise.all(runs.map(({ index, words }) => registers.bus.readBlock(memory.address + 4 * index, words))),
-  );
+  const scratch = scratchFor(registers, memory);
+  let filled = 0;
+  const reads = ringRuns(first, points).map(({ index, words }) => {
+    const into = scratch.subarray(filled, filled + words);
+    filled += words;
+    return registers.bus.readBlock(memory.address + 4 * index, words, into);
+  });
+  await Promise.all(reads);
+  return samplesOf(scratch.subarray(0, filled));
 }
 
 /** What rolling mode has recorded last. */

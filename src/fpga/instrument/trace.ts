@@ -96,19 +96,16 @@ export interface Samples {
 }
 
 /** One word a sample → counts. In one pass: this is what a trace costs most, after the bus. */
-export function samplesOf(runs: readonly Uint32Array[]): Samples {
-  const counts = new Int16Array(runs.reduce((sum, run) => sum + run.length, 0));
+export function samplesOf(words: Uint32Array): Samples {
+  const counts = new Int16Array(words.length);
   // Local, since a bundle's constants are variables that the loop would look up each time.
   const highest = MAX_COUNTS;
   const lowest = -MAX_COUNTS - 1;
   let clipped = false;
-  let k = 0;
-  for (const run of runs) {
-    for (let i = 0; i < run.length; i++) {
-      const count = signedCounts(run[i] as number);
-      if (count >= highest || count <= lowest) clipped = true;
-      counts[k++] = count;
-    }
+  for (let k = 0; k < words.length; k++) {
+    const count = signedCounts(words[k] as number);
+    if (count >= highest || count <= lowest) clipped = true;
+    counts[k] = count;
   }
   return { counts, clipped };
 }

@@ -79,7 +79,9 @@ test('blocks follow each other in the order of the calls, short and long', async
   const last = new Uint32Array(10).fill(2);
   const writing = bus.writeBlock(BASE, first);
   const overwriting = bus.writeBlock(BASE, last);
-  const read = await bus.readBlock(BASE, 20);
+  const into = new Uint32Array(20);
+  const read = await bus.readBlock(BASE, 20, into);
+  assert.equal(read, into);
   assert.deepEqual([...read], [...Array(10).fill(2), ...Array(10).fill(1)]);
   await Promise.all([writing, overwriting]);
 });

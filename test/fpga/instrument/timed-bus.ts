@@ -100,7 +100,7 @@ export function timedBus(name = 'timed'): TimedBus {
       return registers.write(address, value);
     },
 
-    async readBlock(address, words) {
+    async readBlock(address, words, into = new Uint32Array(words)) {
       bus.blockReads.push({ address, words });
       blockWords += words;
       const taken = armings;
@@ -108,7 +108,8 @@ export function timedBus(name = 'timed'): TimedBus {
       const channel = address >= RINGS[1] ? 1 : 0;
       const first = (address - RINGS[channel]) / 4;
       if (first + words > SAMPLES) throw new Error('a block read beyond the ring');
-      return Uint32Array.from({ length: words }, (_, k) => bus.sample(channel, first + k, taken) & 0x3fff);
+      for (let k = 0; k < words; k++) into[k] = bus.sample(channel, first + k, taken) & 0x3fff;
+      return into;
     },
 
     writeBlock: (address, values) => registers.writeBlock(address, values),

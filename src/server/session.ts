@@ -351,11 +351,14 @@ export function openSession(options: SessionOptions): Session {
       }
       case 'stop_motion': {
         const { module, parameter } = actuatorOf(fields);
+        withdraw('move', (request) => isMove(request) && speaksTo(request, module.name));
         return position('move_done', parameter, await present(module, parameter));
       }
       case 'stop':
         return dict(await stop(fields));
       case 'off':
+        // What was sent before must not switch on again afterwards.
+        withdraw('request', writes);
         await instrument.off(client);
         return dict({ off: true });
       case 'list':
@@ -447,19 +450,30 @@ export function openSession(options: SessionOptions): Session {
   async function stop(fields: Fields): Promise<unknown> {
     const module = moduleOf(fields);
     const mine = [...(grabs.get(module.name) ?? [])];
-    const waiting = [...queue.entries()].filter(([, request]) => isGrabOf(request, module.name));
-    const withdrawn = mine.length + waiting.length;
-    const all = boolField(fields, 'all') ?? withdrawn === 0;
-    // Those that have not begun are answered in their turn, like those that have.
-    const refusal = `The grab was stopped by ${client.owner}.`;
-    for (const [k, { id }] of waiting) queue[k] = { refusal, ...(id === undefined ? {} : { id }) };
+    const wantsAll = boolField(fields, 'all');
+    const waiting = withdraw('grab', (request) => request.command === 'grab' && speaksTo(request, module.name));
     for (const grab of mine) grab.stop(client.owner);
+    const withdrawn = mine.length + waiting;
+    const all = wantsAll ?? withdrawn === 0;
     if (all) await instrument.stop(client, module.name);
     return { module: module.name, withdrawn, all };
   }
 
-  function isGrabOf(request: Request | BadRequest, module: string): boolean {
-    return 'command' in request && request.command === 'grab' && (request.fields.module ?? attached) === module;
+  /** Requests of this connection that have not begun will be refused when their turn comes. Gives how many. */
+  function withdraw(what: string, which: (request: Request) => boolean): number {
+    let count = 0;
+    for (const [k, request] of queue.entries()) {
+      if ('refusal' in request || !which(request)) continue;
+      const { id } = request;
+      const refusal = `The ${what} was stopped by ${client.owner}; nothing was changed.`;
+      queue[k] = { refusal, ...(id === undefined ? {} : { id }) };
+      count++;
+    }
+    return count;
+  }
+
+  function speaksTo({ fields }: Request, module: string): boolean {
+    return (fields.module ?? attached) === module;
   }
 
   async function move(command: 'move_abs' | 'move_rel', fields: Fields): Promise<Answer> {
@@ -618,4 +632,12 @@ function actuator(module: ModuleDescription, name: string): ParameterDescription
 
 function isImmediate({ command }: Request): boolean {
   return 'immediate' in commands[command];
+}
+
+function isMove({ command }: Request): boolean {
+  return command === 'move_abs' || command === 'move_rel' || command === 'move_home';
+}
+
+function writes({ command, fields }: Request): boolean {
+  return 'writes' in commands[command] || fields.config !== undefined;
 }

@@ -33,6 +33,8 @@ interface CommandRow {
   readonly fields: readonly string[];
   /** Acts and is answered at once, whatever else of the connection is under way. */
   readonly immediate?: true;
+  /** Sets parameters. */
+  readonly writes?: true;
   readonly help: string;
 }
 
@@ -54,22 +56,24 @@ export const commands = {
   configure: {
     answer: 'Reply',
     fields: ['module', 'config'],
+    writes: true,
     help: 'set parameters, all of them or none; answers what the hardware took',
   },
   get: { answer: 'Reply', fields: ['module', 'parameters'], help: 'present values, of all parameters or those named' },
   move_abs: {
     answer: 'move_done',
     fields: [...target, 'value', 'units'],
+    writes: true,
     help: 'set the parameter that is moved to a value',
   },
-  move_rel: { answer: 'move_done', fields: [...target, 'value', 'units'], help: 'change it by a value' },
-  move_home: { answer: 'move_done', fields: target, help: 'set it to its home, where it has one' },
+  move_rel: { answer: 'move_done', fields: [...target, 'value', 'units'], writes: true, help: 'change it by a value' },
+  move_home: { answer: 'move_done', fields: target, writes: true, help: 'set it to its home, where it has one' },
   check_position: { answer: 'position_is', fields: target, help: 'where it is' },
   stop_motion: {
     answer: 'move_done',
     fields: target,
     immediate: true,
-    help: 'moves are instantaneous: answers where it is',
+    help: 'withdraw moves of this connection that wait; answers where it is',
   },
   stop: {
     answer: 'Reply',
@@ -77,7 +81,12 @@ export const commands = {
     immediate: true,
     help: 'withdraw the grabs of this connection; without any, or with `all`, end the acquisition for everybody',
   },
-  off: { answer: 'Reply', fields: [], immediate: true, help: 'every output off, whoever owns what' },
+  off: {
+    answer: 'Reply',
+    fields: [],
+    immediate: true,
+    help: 'every output off, whoever owns what; writes of this connection that wait are withdrawn',
+  },
   list: { answer: 'Reply', fields: ['module'], help: 'the board, its modules and their parameters' },
   subscribe: { answer: 'Reply', fields: ['on'], help: 'be told of changes and progress (`on`: false ends it)' },
   status: { answer: 'Reply', fields: [], immediate: true, help: 'who holds what, counters, bus' },
@@ -86,6 +95,7 @@ export const commands = {
   set_info: {
     answer: 'Info_xml',
     fields: ['path', 'xml'],
+    writes: true,
     help: 'set the parameter at the path to the value in the XML',
   },
   Quit: { answer: 'none', fields: [], help: 'the board closes the connection' },

@@ -236,6 +236,60 @@ inBothForms('stop withdraws the grabs that wait for their turn, too', async ({ b
   assert.equal((await peer.told()).word, 'Done', 'a later one is');
 });
 
+inBothForms('after off nothing is switched on by what was sent before', async ({ bus, join, instrument }, form) => {
+  bus.lasts = undefined;
+  const { peer } = join(form);
+  await peer.reply({ command: 'configure', module: 'asg0', config: { amplitude: 0.5, output_direct: 'out1' } });
+  peer.command({ command: 'grab', id: 1 });
+  await eventually(() => bus.armings > 0, 'armed');
+  const before = [
+    { command: 'configure', module: 'asg0', config: { amplitude: 1, output_direct: 'both' } },
+    { command: 'move_abs', module: 'asg0', value: 0.75 },
+    { command: 'move_rel', module: 'asg1', value: 0.75 },
+    { command: 'set_info', path: ['asg0', 'output_direct'], xml: "<output_direct type='list'>out1</output_direct>" },
+    { command: 'grab', config: { input1: 'asg0' } },
+  ];
+  for (const [k, fields] of before.entries()) peer.command({ ...fields, id: 2 + k });
+  peer.command({ command: 'get', module: 'asg0', parameters: ['output_direct'], id: 90 });
+  assert.deepEqual(await peer.reply({ command: 'off' }), { off: true });
+  const off = await instrument.get('asg0');
+  const written = bus.traffic.wordsWritten;
+  bus.finish();
+  assert.equal((await peer.told()).word, 'Done');
+  assert.equal(plainOf(form, await peer.object('string')), 1);
+  for (const [k, { command }] of before.entries()) {
+    const { word, payload } = await peer.told();
+    assert.equal(word, 'Error', command);
+    assert.match(sentence(payload), /was stopped by 192\.0\.2\.1; nothing was changed/);
+    assert.equal(plainOf(form, await peer.object('string')), 2 + k);
+  }
+  assert.deepEqual(dictionaryOf(form, (await peer.told()).payload[0]), { output_direct: off.output_direct });
+  assert.equal(plainOf(form, await peer.object('string')), 90);
+  assert.equal(off.output_direct, 'off');
+  assert.deepEqual(await instrument.get('asg0'), off);
+  assert.equal(bus.traffic.wordsWritten, written);
+  // What is sent afterwards counts again.
+  assert.equal((await peer.ask({ command: 'move_abs', module: 'asg0', value: 0.5 })).word, 'move_done');
+});
+
+inBothForms('stop_motion withdraws moves that wait', async ({ bus, join, instrument }, form) => {
+  bus.lasts = undefined;
+  const { peer } = join(form, 'ACTUATOR');
+  peer.command({ command: 'grab', module: 'scope' });
+  await eventually(() => bus.armings > 0, 'armed');
+  peer.say('move_abs', at(0.5));
+  peer.command({ command: 'move_abs', module: 'asg1', value: 0.25 });
+  peer.say('stop_motion');
+  const stopped = await peer.told();
+  assert.deepEqual([stopped.word, positionOf(stopped).value], ['move_done', 0]);
+  bus.finish();
+  assert.equal((await peer.told()).word, 'Done');
+  const { word, payload } = await peer.told();
+  assert.match(`${word} ${sentence(payload)}`, /^Error The move was stopped by 192\.0\.2\.1; nothing was changed/);
+  assert.equal(positionOf(await peer.told()).value, 0.25, 'of the other module');
+  assert.equal((await instrument.get('asg0', ['offset'])).offset, 0);
+});
+
 inBothForms('stop withdraws the own grab only; another waits on', async ({ bus, join }, form) => {
   bus.lasts = undefined;
   const [one, other] = [join(form).peer, join(form).peer];

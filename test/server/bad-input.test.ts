@@ -183,6 +183,18 @@ const mistakes: readonly Mistake[] = [
     make: (peer) => peer.say('set_info', list([float(Number.NaN)]), bytes('<offset type="float">0.5</offset>')),
     answer: /followed by the path as a list of strings/,
   },
+  ...['0.5', true, null, [0.5], { value: 0.5 }].map(
+    (value): Mistake => ({
+      what: `${JSON.stringify(value)} for a position`,
+      make: (peer) => peer.command({ command: 'move_abs', value }),
+      answer: /move_abs needs value, a number; nothing was changed/,
+    }),
+  ),
+  {
+    what: 'a move that says not where to',
+    make: (peer) => peer.command({ command: 'move_rel' }),
+    answer: /move_rel needs value, a number; nothing was changed/,
+  },
   { what: 'a unit that does not fit', make: move(dataActuator('o', 1, 'kg', 0)), answer: /unit "kg" does not fit/ },
   {
     what: 'a whole number beyond 64 bits’ use',

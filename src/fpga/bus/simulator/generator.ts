@@ -10,6 +10,9 @@ import type { Timeline } from './timeline.ts';
 const POINTS = 16384;
 const FRACTION_BITS = 16;
 
+/** From so many samples on it pays to scale the whole table first. */
+const MANY = 4096;
+
 /** Clocks from a register to the output, or to the pointer (see `path`). */
 const LATENCY = {
   zero: 1,
@@ -171,20 +174,24 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     () => 2 * OUTPUT_LATENCY,
   );
 
+  /** The table as it comes out, scaled and shifted; made when many samples are wanted. */
+  let levels: Int32Array | undefined;
+
   const output = changing((out, first, stride, count) => {
     if (zero) {
       out.fill(0, 0, count);
       return;
     }
+    if (noise) random.sample(out, first, stride, count);
+    else path.sample(out, first - OUTPUT_LATENCY, stride, count);
+    const shift = noise ? 0 : FRACTION_BITS;
     const { amplitude, offset } = shown;
-    if (noise) {
-      random.sample(out, first, stride, count);
-      for (let k = 0; k < count; k++) out[k] = level(table[out[k] as number] as number, amplitude, offset);
+    if (count >= MANY) levels ??= table.map((sample) => level(sample, amplitude, offset));
+    const ready = levels;
+    if (ready) {
+      for (let k = 0; k < count; k++) out[k] = ready[(out[k] as number) >> shift] as number;
     } else {
-      path.sample(out, first - OUTPUT_LATENCY, stride, count);
-      for (let k = 0; k < count; k++) {
-        out[k] = level(table[(out[k] as number) >> FRACTION_BITS] as number, amplitude, offset);
-      }
+      for (let k = 0; k < count; k++) out[k] = level(table[(out[k] as number) >> shift] as number, amplitude, offset);
     }
   }, memory);
 
@@ -194,6 +201,7 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
       changes();
       output.change(timeline.now);
       action();
+      levels = undefined;
     });
 
   /** The pointer's course changes now. */

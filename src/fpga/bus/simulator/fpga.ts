@@ -68,7 +68,14 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     trig.advance(clock);
     theScope.advance(clock);
   });
-  const changes = (): void => recorded.change(time.now, theScope.coming);
+  const changes = (): void => {
+    recorded.change(time.now, theScope.coming);
+    for (const [k, pin] of pins.entries()) {
+      if (!pin.hasState) continue;
+      inputs[k]?.change(time.now);
+      pin.settle(time.now);
+    }
+  };
   const random = randomIndex(() => (exact() ? Number.POSITIVE_INFINITY : LONGEST_NOISE));
   const generators = asg({ timeline: time, memory, random, changes });
   const paths: Routing = routing(time, signals, memory, changes);
@@ -87,7 +94,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     },
   });
   const models: [InputModel, InputModel] = [...frontEnd];
-  const pins = models.map((model) => inputSignal(model, paths.outputs));
+  const pins = models.map((model) => inputSignal(model, paths.outputs, exact));
   const inputs = ([0, 1] as const).map((k) =>
     changing((out, first, stride, count) => {
       // The digital loop goes around the pins.
@@ -175,7 +182,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         changes();
         inputs[k - 1]?.change(time.now);
         models[k - 1] = model;
-        pins[k - 1] = inputSignal(model, paths.outputs);
+        pins[k - 1] = inputSignal(model, paths.outputs, exact);
       });
     },
     putOutside: hk.putOutside,

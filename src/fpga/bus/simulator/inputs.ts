@@ -1,6 +1,7 @@
 /** The signals in1 and in2: volts of the front end's models as counts of the converter. */
 import { CLOCK_HZ } from '../bus.ts';
 import type { InputModel, Model } from './front-end.ts';
+import { type Plant, plant } from './plant.ts';
 import { type Signal, saturate } from './signal.ts';
 
 const COUNTS_PER_VOLT = 8192;
@@ -13,21 +14,48 @@ const FRESH = 256;
 
 type Volts = (out: Float64Array, first: number, stride: number, count: number) => void;
 
+/** What an input gets: volts · 8192, to the nearest, within −8192 … 8191. */
+export interface Input extends Signal {
+  /** Has a state that depends on what the outputs were: `settle` must be called before they change. */
+  readonly hasState: boolean;
+  /** What comes before this clock is settled. */
+  settle(clock: number): void;
+}
+
 /**
  * @param outputs the sums that the two outputs put out.
- * @returns counts: volts · 8192, to the nearest, within −8192 … 8191.
+ * @param exact whether states go through time clock by clock.
  */
-export function inputSignal(model: InputModel, outputs: readonly [Signal, Signal]): Signal {
+export function inputSignal(model: InputModel, outputs: readonly [Signal, Signal], exact: () => boolean): Input {
   const [only] = model;
   // The commonest case costs nothing: what the output has is what the input gets.
   if (model.length === 1 && only?.kind === 'loopback' && only.gain === 1 && only.offset === 0) {
     const source = outputs[only.src === 1 ? 0 : 1];
     const latency = PIN_LATENCY + Math.floor(only.delay);
-    return { sample: (out, first, stride, count) => source.sample(out, first - latency, stride, count) };
+    return {
+      hasState: false,
+      settle() {},
+      sample: (out, first, stride, count) => source.sample(out, first - latency, stride, count),
+    };
   }
-  const parts = model.map((one) => voltsOf(one, outputs));
+  const plants: Plant[] = [];
+  const parts = model.map((one) => {
+    if (one.kind !== 'plant') return voltsOf(one, outputs);
+    const { gain, corner, src, delay } = one;
+    const latency = PIN_LATENCY - 1 + Math.floor(delay);
+    const filter = plant({ gain, corner, source: outputs[src === 1 ? 0 : 1], latency, exact });
+    plants.push(filter);
+    return ((out, first, stride, count) => {
+      for (let k = 0; k < count; k++) (out[k] as number) += one.offset;
+      filter.add(out, first, stride, count, 1 / COUNTS_PER_VOLT);
+    }) satisfies Volts;
+  });
   let volts = new Float64Array(0);
   return {
+    hasState: plants.length > 0,
+    settle(clock) {
+      for (const filter of plants) filter.settle(clock - 1);
+    },
     sample(out, first, stride, count) {
       if (volts.length < count) volts = new Float64Array(count);
       volts.fill(0, 0, count);
@@ -41,7 +69,7 @@ export function inputSignal(model: InputModel, outputs: readonly [Signal, Signal
 }
 
 /** Adds the volts of one model at clocks first, first + stride, … */
-function voltsOf(model: Model, outputs: readonly [Signal, Signal]): Volts {
+function voltsOf(model: Exclude<Model, { kind: 'plant' }>, outputs: readonly [Signal, Signal]): Volts {
   switch (model.kind) {
     case 'const':
       return (out, _first, _stride, count) => {
@@ -65,7 +93,6 @@ function voltsOf(model: Model, outputs: readonly [Signal, Signal]): Volts {
     case 'noise':
       return noise(model);
     case 'loopback':
-    case 'plant':
       return loop(model, outputs);
   }
 }
@@ -117,7 +144,7 @@ function mixed(a: number, b: number): number {
   return h ^ (h >>> 16);
 }
 
-function loop(model: Model & { kind: 'loopback' | 'plant' }, outputs: readonly [Signal, Signal]): Volts {
+function loop(model: Model & { kind: 'loopback' }, outputs: readonly [Signal, Signal]): Volts {
   const source = outputs[model.src === 1 ? 0 : 1];
   const latency = PIN_LATENCY - 1 + Math.floor(model.delay);
   let counts = new Int32Array(0);

@@ -43,7 +43,7 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   const rings = [new Int32Array(SAMPLES), new Int32Array(SAMPLES)] as const;
   /** Not worked out yet; oldest first. */
   let runs: Run[] = [];
-  let scratch = new Int32Array(SAMPLES);
+  const scratch = new Int32Array(SAMPLES);
   /** The mean that was being taken when a signal changed: its first clock, those that were added up, and their sums. */
   const partial = { start: -1, until: -1, sums: [0, 0] };
 
@@ -71,26 +71,48 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
     return total;
   };
 
+  /** Means of all clocks, as many as fit into `scratch` at a time. */
+  const meansOfAll = (k: 0 | 1, start: number, every: number, count: number, out: Int32Array, begin: number): void => {
+    const result = meanOf(every, every);
+    const fit = Math.floor(SAMPLES / every);
+    for (let i = begin; i < begin + count; ) {
+      const first = start + (i - begin) * every;
+      if (fit < 1) {
+        out[i++] = result(sum(k, first, every, first, first + every));
+        continue;
+      }
+      const piece = Math.min(fit, begin + count - i);
+      channel(k).sample(scratch, first, 1, piece * every);
+      for (let n = 0; n < piece * every; ) {
+        let total = 0;
+        for (const end = n + every; n < end; n++) total += scratch[n] as number;
+        out[i++] = result(total);
+      }
+    }
+  };
+
+  /** Means of some clocks each, the same ones of all. */
+  const meansOfSome = (k: 0 | 1, start: number, every: number, count: number, out: Int32Array, begin: number): void => {
+    const clocks = clocksAveraged();
+    const result = meanOf(every, clocks);
+    out.fill(0, begin, begin + count);
+    for (let j = 0; j < clocks; j++) {
+      channel(k).sample(scratch, start + taken(j, clocks, every), every, count);
+      for (let i = 0; i < count; i++) (out[begin + i] as number) += scratch[i] as number;
+    }
+    for (let i = begin; i < begin + count; i++) out[i] = result(out[i] as number);
+  };
+
   const mean = (k: 0 | 1, { first, every }: Run, from: number, count: number, out: Int32Array): void => {
-    if (scratch.length < count) scratch = new Int32Array(count);
-    const clocks = Math.min(every, clocksAveraged());
     const start = first - 1 - every + from * every;
-    const divisor = Number.isInteger(Math.log2(every)) ? clocks : 1;
-    const result = (total: number): number => toCounts(Math.floor(total / divisor));
     // The sum may have been begun before a signal changed.
     const begun = start === partial.start ? 1 : 0;
     if (begun === 1) {
-      out[0] = result((partial.sums[k] ?? 0) + sum(k, start, every, partial.until, start + every));
+      const rest = sum(k, start, every, partial.until, start + every);
+      out[0] = meanOf(every, Math.min(every, clocksAveraged()))((partial.sums[k] ?? 0) + rest);
     }
-    out.fill(0, begun, count);
-    if (count === begun) return;
-    const signal = channel(k);
-    const rest = count - begun;
-    for (let j = 0; j < clocks; j++) {
-      signal.sample(scratch, start + begun * every + taken(j, clocks, every), every, rest);
-      for (let i = 0; i < rest; i++) (out[begun + i] as number) += scratch[i] as number;
-    }
-    for (let i = begun; i < count; i++) out[i] = result(out[i] as number);
+    const means = every <= clocksAveraged() ? meansOfAll : meansOfSome;
+    means(k, start + begun * every, every, count - begun, out, begun);
   };
 
   const values: ScopeMemory['values'] = (k, run, from, count, out) =>
@@ -149,6 +171,15 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
       Object.assign(partial, { start, until });
     },
   };
+}
+
+/**
+ * From a sum of `clocks` to what is stored: rounded down, cut to 14 bits. Only powers of two are divided by; any other
+ * decimation stores the sum.
+ */
+function meanOf(every: number, clocks: number): (sum: number) => number {
+  const divisor = Number.isInteger(Math.log2(every)) ? clocks : 1;
+  return (sum) => toCounts(Math.floor(sum / divisor));
 }
 
 /** Which clock of `every` is the j-th of `clocks` that a mean takes: one of each equal part, at a place that varies. */

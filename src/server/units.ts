@@ -2,6 +2,7 @@
 import { Refusal } from '../errors.ts';
 
 const PREFIXES: Readonly<Record<string, number>> = {
+  a: 1e-18,
   f: 1e-15,
   p: 1e-12,
   n: 1e-9,
@@ -9,17 +10,28 @@ const PREFIXES: Readonly<Record<string, number>> = {
   µ: 1e-6,
   μ: 1e-6,
   m: 1e-3,
+  c: 1e-2,
+  d: 1e-1,
+  da: 10,
+  h: 100,
   k: 1e3,
   M: 1e6,
   G: 1e9,
+  T: 1e12,
+  atto: 1e-18,
   femto: 1e-15,
   pico: 1e-12,
   nano: 1e-9,
   micro: 1e-6,
   milli: 1e-3,
+  centi: 1e-2,
+  deci: 1e-1,
+  deca: 10,
+  hecto: 100,
   kilo: 1e3,
   mega: 1e6,
   giga: 1e9,
+  tera: 1e12,
 };
 
 /** Other spellings that PyMoDAQ's unit library produces. */

@@ -8,38 +8,21 @@
  */
 import type { Logger } from 'pino';
 import { BusError, PitayadError, ProtocolError, Refusal } from '../errors.ts';
-import type { ModuleDescription, ParameterDescription, Value } from '../fpga/description.ts';
-import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
+import type { Client, Instrument } from '../fpga/instrument/instrument.ts';
 import type { ClientJournal } from '../log.ts';
 import { nearest } from '../nearest.ts';
-import type { SharedBytes, TraceEncoder } from './data.ts';
-import {
-  type BadRequest,
-  boolField,
-  dictionary,
-  type Fields,
-  fromWord,
-  namesField,
-  opening,
-  payloadOf,
-  type Request,
-  recordField,
-  textField,
-} from './requests.ts';
-import { parameterXml, readParameterXml, settingsXml, valueFromText } from './settings.ts';
-import { factorOf } from './units.ts';
+import type { TraceEncoder } from './data.ts';
+import { type Answer, type Dealings, isAnswerable, openDealings } from './dealings.ts';
+import { type BadRequest, dictionary, fromWord, opening, payloadOf, type Request } from './requests.ts';
 import { createDecoder, type Decoder } from './wire/decode.ts';
 import { detectForm } from './wire/detect.ts';
 import { encode } from './wire/encode.ts';
 import type { WireLimits } from './wire/limits.ts';
-import { bytes, dataActuator, type Kind, none, path, str, type WireValue } from './wire/values.ts';
-import { type AnswerWord, commands, type TypeWord, typeWords, type Word } from './words.ts';
+import { type Kind, none, str, type WireValue } from './wire/values.ts';
+import { commands, typeWords, type Word } from './words.ts';
 
 /** Requests that wait or are under way; beyond, nothing more is read from the peer until some are done. */
 const MAX_WAITING = 64;
-
-/** Longest name of an owner, and other names that a client chooses. */
-const MAX_NAME = 100;
 
 /** Bytes looked at to tell the form, at most. */
 const HEAD = 16;
@@ -81,20 +64,11 @@ export interface Session {
   end(): void;
 }
 
-/** An answer: its word and the objects after it. */
-interface Answer {
-  readonly word: AnswerWord;
-  readonly payload: readonly WireValue[];
-  /** In place of word and payload: their bytes. */
-  readonly ready?: SharedBytes;
-}
-
 export function openSession(options: SessionOptions): Session {
-  const { instrument, outlet, log, journal, encodeTrace } = options;
+  const { outlet, log, journal } = options;
   const client: Client = { peer: options.peer, owner: options.owner };
   let head: Uint8Array = new Uint8Array(0);
   let decoder: Decoder | undefined;
-  let typeWord: TypeWord | undefined;
   /** A word whose payload is not complete, and why it will be refused, if that is known already. */
   let begun: { readonly word: Word; readonly payload: WireValue[]; refusal?: string } | undefined;
   /** Requests that came whole. */
@@ -105,11 +79,8 @@ export function openSession(options: SessionOptions): Session {
   let acting = 0;
   let closed = false;
   let relief: (() => void) | undefined;
-  /** What this connection speaks to. */
-  let attached = '';
-  const moved = new Map<string, string>();
-  const grabs = new Map<string, Set<Grab>>();
-  let unsubscribe: (() => void) | undefined;
+  /** Carries requests out, from the type word on. */
+  let dealings: Dealings | undefined;
 
   // ---------------------------------------------------------------- bytes in
 
@@ -157,7 +128,7 @@ export function openSession(options: SessionOptions): Session {
   }
 
   function take(object: WireValue): void {
-    if (typeWord === undefined) {
+    if (dealings === undefined) {
       introduce(object);
       return;
     }
@@ -200,15 +171,14 @@ export function openSession(options: SessionOptions): Session {
       );
       return;
     }
-    typeWord = word;
-    attached = typeWords[word];
-    log.info({ as: word, form: decoder?.form }, 'connected');
+    const form = decoder?.form ?? 'v5';
+    dealings = openDealings({ ...options, client, form, typeWord: word, withdraw, tell });
+    log.info({ as: word, form }, 'connected');
   }
 
   /** A stock PyMoDAQ module offers itself to be commanded: a FIN would make it spin for ever, so it is reset. */
   function offered(): void {
     log.warn(
-      { as: typeWord },
       'a stock PyMoDAQ module connected here by its "TCP/IP options", which offer that module as an instrument; the board ' +
         'is an instrument itself. To use the board, choose the PitayadScope or PitayadASG plug-in; the connection is reset',
     );
@@ -220,7 +190,7 @@ export function openSession(options: SessionOptions): Session {
   function broken(error: unknown): void {
     const sentence = error instanceof Error ? error.message : String(error);
     if (!(error instanceof ProtocolError)) log.error({ err: error }, 'a fault of pitayad itself while reading');
-    if (error instanceof ProtocolError && error.inStep && typeWord !== undefined) {
+    if (error instanceof ProtocolError && error.inStep && dealings !== undefined) {
       const refusal = `The message was not understood: ${sentence}; nothing was changed.`;
       if (begun) {
         // The rest of the payload is no request of its own.
@@ -280,11 +250,13 @@ export function openSession(options: SessionOptions): Session {
     const name = 'command' in request ? request.command : 'request';
     try {
       if ('refusal' in request) throw new Refusal(request.refusal);
-      const answer = await carryOut(request);
-      if (answer) {
-        journal.answered(name);
-        reply(answer, id);
+      if (!isAnswerable(request)) {
+        quit();
+        return;
       }
+      const answer = await dealings?.carryOut(request);
+      journal.answered(name);
+      if (answer) reply(answer, id);
     } catch (error) {
       if (!(error instanceof PitayadError)) log.error({ err: error, command: name }, 'a fault of pitayad itself');
       const sentence =
@@ -311,155 +283,7 @@ export function openSession(options: SessionOptions): Session {
     outlet.send(tail.length > 0 ? [ready.bytes, encode(form, tail)] : [ready.bytes], ready.sent);
   }
 
-  // ---------------------------------------------------------------- what requests do
-
-  async function carryOut({ command, fields }: Request): Promise<Answer | undefined> {
-    switch (command) {
-      case 'attach':
-        return dict(await attach(fields));
-      case 'detach': {
-        const module = moduleOf(fields);
-        await instrument.detach(client, module.name);
-        return dict({ module: module.name });
-      }
-      case 'grab':
-        return grab(fields);
-      case 'configure': {
-        const module = moduleOf(fields);
-        const config = recordField(fields, 'config');
-        if (!config)
-          throw new Refusal(
-            'configure needs config, a dictionary of parameters with their values; nothing was changed.',
-          );
-        return dict(await instrument.configure(client, module.name, config));
-      }
-      case 'get':
-        return dict(await instrument.get(moduleOf(fields).name, namesField(fields, 'parameters')));
-      case 'move_abs':
-      case 'move_rel':
-        return move(command, fields);
-      case 'move_home': {
-        const { module, parameter } = actuatorOf(fields);
-        if (parameter.home === undefined) {
-          throw new Refusal(`${module.name}.${parameter.name} has no home; nothing was changed.`);
-        }
-        return moveTo(module, parameter, parameter.home);
-      }
-      case 'check_position': {
-        const { module, parameter } = actuatorOf(fields);
-        return position('position_is', parameter, await present(module, parameter));
-      }
-      case 'stop_motion': {
-        const { module, parameter } = actuatorOf(fields);
-        withdraw('move', (request) => isMove(request) && speaksTo(request, module.name));
-        return position('move_done', parameter, await present(module, parameter));
-      }
-      case 'stop':
-        return dict(await stop(fields));
-      case 'off':
-        // What was sent before must not switch on again afterwards.
-        withdraw('request', writes);
-        await instrument.off(client);
-        return dict({ off: true });
-      case 'list':
-        return dict(list(fields));
-      case 'subscribe':
-        return dict(subscribe(fields));
-      case 'status':
-        return dict({ ...(await instrument.status()), ...options.facts?.(), you: { owner: client.owner, attached } });
-      case 'ping':
-        return { word: 'pong', payload: [] };
-      case 'Send Infos':
-        return infos(fields);
-      case 'set_info':
-        return setInfo(fields);
-      case 'Quit':
-        log.info('quits');
-        closed = true;
-        leave();
-        outlet.close('end');
-        return undefined;
-    }
-  }
-
-  function dict(plain: unknown): Answer {
-    return { word: 'Reply', payload: [dictionary(decoder?.form ?? 'v5', plain)] };
-  }
-
-  /** @throws Refusal that names the modules there are */
-  function moduleOf(fields: Fields): ModuleDescription {
-    return instrument.describe(textField(fields, 'module') ?? attached);
-  }
-
-  /** What the move words move: the named parameter, the one named in `attach`, or the module's own choice. */
-  function actuatorOf(fields: Fields): { module: ModuleDescription; parameter: ParameterDescription } {
-    const module = moduleOf(fields);
-    const name = textField(fields, 'parameter') ?? moved.get(module.name) ?? module.actuator;
-    if (name === undefined) {
-      throw new Refusal(`${module.name} has nothing that is moved unless a parameter is named; nothing was changed.`);
-    }
-    return { module, parameter: actuator(module, name) };
-  }
-
-  async function attach(fields: Fields): Promise<unknown> {
-    const module = moduleOf(fields);
-    const mode = fields.mode ?? 'share';
-    if (mode !== 'own' && mode !== 'share') throw new Refusal('mode must be own or share; nothing was changed.');
-    const owner = textField(fields, 'owner');
-    if (owner !== undefined && !/^[^\p{C}]{1,100}$/u.test(owner)) {
-      throw new Refusal(`owner must be a name of 1 to ${MAX_NAME} printing characters; nothing was changed.`);
-    }
-    const timeout = fields.owner_timeout;
-    if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0 && Number.isFinite(timeout))) {
-      throw new Refusal('owner_timeout must be a number of seconds, not negative; nothing was changed.');
-    }
-    const parameter = textField(fields, 'parameter');
-    if (parameter !== undefined) actuator(module, parameter);
-    const before = client.owner;
-    client.owner = owner ?? before;
-    try {
-      await instrument.attach(client, module.name, mode);
-    } catch (error) {
-      client.owner = before;
-      throw error;
-    }
-    attached = module.name;
-    if (parameter !== undefined) moved.set(module.name, parameter);
-    const what = parameter ?? moved.get(module.name) ?? module.actuator ?? null;
-    log.info({ module: module.name, mode, owner: client.owner }, 'attached');
-    return { module: module.name, mode, owner: client.owner, parameter: what };
-  }
-
-  async function grab(fields: Fields): Promise<Answer> {
-    const module = moduleOf(fields);
-    const { module: _, ...wanted } = fields;
-    // The instrument judges every option, and refuses in its own words.
-    const grab = instrument.grab(client, module.name, wanted as GrabOptions);
-    const mine = grabs.get(module.name) ?? new Set();
-    grabs.set(module.name, mine.add(grab));
-    try {
-      const trace = await grab.result;
-      await options.turn?.();
-      const ready = encodeTrace(trace, module, decoder?.form ?? 'v5');
-      return { word: 'Done', payload: [], ready };
-    } finally {
-      mine.delete(grab);
-    }
-  }
-
-  async function stop(fields: Fields): Promise<unknown> {
-    const module = moduleOf(fields);
-    const mine = [...(grabs.get(module.name) ?? [])];
-    const wantsAll = boolField(fields, 'all');
-    const waiting = withdraw('grab', (request) => request.command === 'grab' && speaksTo(request, module.name));
-    for (const grab of mine) grab.stop(client.owner);
-    const withdrawn = mine.length + waiting;
-    const all = wantsAll ?? withdrawn === 0;
-    if (all) await instrument.stop(client, module.name);
-    return { module: module.name, withdrawn, all };
-  }
-
-  /** Requests of this connection that have not begun will be refused when their turn comes. Gives how many. */
+  /** Requests that have not begun will be refused when their turn comes. Gives how many. */
   function withdraw(what: string, which: (request: Request) => boolean): number {
     let count = 0;
     for (const [k, request] of queue.entries()) {
@@ -472,92 +296,8 @@ export function openSession(options: SessionOptions): Session {
     return count;
   }
 
-  function speaksTo({ fields }: Request, module: string): boolean {
-    return (fields.module ?? attached) === module;
-  }
-
-  async function move(command: 'move_abs' | 'move_rel', fields: Fields): Promise<Answer> {
-    const { module, parameter } = actuatorOf(fields);
-    const { value } = fields;
-    if (typeof value !== 'number') throw new Refusal(`${command} needs value, a number; nothing was changed.`);
-    const step = value * factorOf(textField(fields, 'units') ?? '', parameter.unit);
-    if (command === 'move_abs') return moveTo(module, parameter, step);
-    return moveTo(module, parameter, (await present(module, parameter)) + step);
-  }
-
-  async function moveTo(module: ModuleDescription, parameter: ParameterDescription, value: number): Promise<Answer> {
-    const taken = await instrument.configure(client, module.name, { [parameter.name]: value });
-    return position('move_done', parameter, Number(taken[parameter.name]));
-  }
-
-  async function present(module: ModuleDescription, parameter: ParameterDescription): Promise<number> {
-    const values = await instrument.get(module.name, [parameter.name]);
-    return Number(values[parameter.name]);
-  }
-
-  function position(word: 'move_done' | 'position_is', parameter: ParameterDescription, value: number): Answer {
-    return { word, payload: [dataActuator(parameter.name, value, parameter.unit, Date.now() / 1e3)] };
-  }
-
-  function list(fields: Fields): unknown {
-    const { identity, modules } = instrument;
-    return { ...identity, modules: fields.module === undefined ? modules : [moduleOf(fields)] };
-  }
-
-  async function infos(fields: Fields): Promise<Answer> {
-    const module = moduleOf(fields);
-    const values = await instrument.get(module.name);
-    const units =
-      typeWord === 'ACTUATOR' && module.actuator !== undefined ? actuatorOf(fields).parameter.unit : undefined;
-    return { word: 'Infos', payload: [bytes(settingsXml(module, values, units))] };
-  }
-
-  async function setInfo(fields: Fields): Promise<Answer> {
-    const names = namesField(fields, 'path');
-    const xml = textField(fields, 'xml');
-    if (!names || xml === undefined) throw new Refusal('set_info needs a path and XML; nothing was changed.');
-    const sent = readParameterXml(xml);
-    const name = names.at(-1) ?? sent.name;
-    if (name !== sent.name) {
-      throw new Refusal(`The path ends with ${name}, and the XML is of ${sent.name}; nothing was changed.`);
-    }
-    // The path's first element is the sender's own root; a module's name before the parameter is taken as such.
-    const before = names.at(-2);
-    const module = instrument.modules.find((known) => known.name === before) ?? instrument.describe(attached);
-    const parameter = parameterOf(module, name);
-    const taken = await instrument.configure(client, module.name, { [name]: valueFromText(parameter, sent.text) });
-    const value = taken[name];
-    if (value === undefined) throw new Error(`${name} was configured and has no value`);
-    return { word: 'Info_xml', payload: located(module.name, parameter, value) };
-  }
-
-  function located(module: string, parameter: ParameterDescription, value: Value): WireValue[] {
-    return [path([module, parameter.name]), bytes(parameterXml(parameter, value))];
-  }
-
-  function subscribe(fields: Fields): unknown {
-    const on = boolField(fields, 'on') ?? true;
-    unsubscribe?.();
-    unsubscribe = undefined;
-    if (!on) return { subscribed: false };
-    const stops = [instrument.onChange(tellChange), instrument.onProgress(tellProgress)];
-    unsubscribe = () => {
-      for (const each of stops) each();
-    };
-    return { subscribed: true };
-  }
-
   function tell(word: string, payload: readonly WireValue[]): void {
     if (!closed && decoder) outlet.send([encode(decoder.form, [str(word), ...payload])]);
-  }
-
-  function tellChange(change: Change): void {
-    const parameter = parameterOf(instrument.describe(change.module), change.parameter);
-    tell('Changed', located(change.module, parameter, change.to));
-  }
-
-  function tellProgress(progress: Progress): void {
-    tell('Progress', [dictionary(decoder?.form ?? 'v5', progress)]);
   }
 
   // ---------------------------------------------------------------- the end
@@ -576,19 +316,25 @@ export function openSession(options: SessionOptions): Session {
     outlet.close('end');
   }
 
+  function quit(): void {
+    log.info('quits');
+    closed = true;
+    leave();
+    outlet.close('end');
+  }
+
   function leave(): void {
-    unsubscribe?.();
-    unsubscribe = undefined;
+    dealings?.end();
     queue.length = 0;
-    instrument.leave(client);
+    options.instrument.leave(client);
   }
 
   return {
     receive,
     get unfinished() {
-      const due = typeWord === undefined || begun !== undefined || (decoder?.waiting ?? 0) > 0;
+      const due = dealings === undefined || begun !== undefined || (decoder?.waiting ?? 0) > 0;
       if (closed || !due || this.full) return undefined;
-      return typeWord === undefined ? 0 : requests + 1;
+      return dealings === undefined ? 0 : requests + 1;
     },
     get full() {
       return isFull();
@@ -605,39 +351,6 @@ export function openSession(options: SessionOptions): Session {
   };
 }
 
-/** @throws Refusal with the nearest name */
-function parameterOf(module: ModuleDescription, name: string): ParameterDescription {
-  const found = module.parameters.find((parameter) => parameter.name === name);
-  if (found) return found;
-  const near = nearest(
-    name,
-    module.parameters.map((parameter) => parameter.name),
-  );
-  const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-  throw new Refusal(
-    `${module.name} has no parameter ${JSON.stringify(name.slice(0, 40))}${hint}; nothing was changed.`,
-  );
-}
-
-/** A number that can be written. @throws Refusal */
-function actuator(module: ModuleDescription, name: string): ParameterDescription {
-  const parameter = parameterOf(module, name);
-  const isNumber = parameter.kind === 'number' || parameter.kind === 'integer';
-  if (!isNumber || parameter.readonly) {
-    const why = parameter.readonly ? 'is read only' : 'is no number';
-    throw new Refusal(`${module.name}.${name} ${why}, and cannot be moved; nothing was changed.`);
-  }
-  return parameter;
-}
-
 function isImmediate({ command }: Request): boolean {
   return 'immediate' in commands[command];
-}
-
-function isMove({ command }: Request): boolean {
-  return command === 'move_abs' || command === 'move_rel' || command === 'move_home';
-}
-
-function writes({ command, fields }: Request): boolean {
-  return 'writes' in commands[command] || fields.config !== undefined;
 }

@@ -1,0 +1,333 @@
+/**
+ * What one client's requests do: calls to the instrument, and their answers as objects. Knows what the client is attached
+ * to, and nothing of bytes, of turns or of how the client is reached. What cannot be done is a Refusal, and has changed
+ * nothing.
+ */
+import type { Logger } from 'pino';
+import { Refusal } from '../errors.ts';
+import type { ModuleDescription, ParameterDescription, Value } from '../fpga/description.ts';
+import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
+import { nearest } from '../nearest.ts';
+import type { SharedBytes, TraceEncoder } from './data.ts';
+import { boolField, dictionary, type Fields, namesField, type Request, recordField, textField } from './requests.ts';
+import { parameterXml, readParameterXml, settingsXml, valueFromText } from './settings.ts';
+import { factorOf } from './units.ts';
+import { bytes, dataActuator, type Form, path, type WireValue } from './wire/values.ts';
+import { type AnswerWord, type CommandName, commands, type TypeWord, typeWords } from './words.ts';
+
+/** Longest name of an owner. */
+const MAX_NAME = 100;
+
+/** An answer: its word and the objects after it. */
+export interface Answer {
+  readonly word: AnswerWord;
+  readonly payload: readonly WireValue[];
+  /** In place of word and payload: their bytes. */
+  readonly ready?: SharedBytes;
+}
+
+/** A request that is answered; `Quit` is the connection's affair. */
+export type Answerable = Request & { readonly command: Exclude<CommandName, 'Quit'> };
+
+export function isAnswerable(request: Request): request is Answerable {
+  return request.command !== 'Quit';
+}
+
+export interface DealingsOptions {
+  readonly instrument: Instrument;
+  readonly client: Client;
+  readonly form: Form;
+  /** Tells what the client speaks to at first. */
+  readonly typeWord: TypeWord;
+  readonly log: Logger;
+  readonly encodeTrace: TraceEncoder;
+  /** Waited for before a trace is encoded: the door's way to let others get a word in between large answers. */
+  readonly turn?: () => Promise<void>;
+  /** Further facts for `status`. */
+  readonly facts?: () => Record<string, unknown>;
+  /** Refuses requests of this client that wait for their turn; gives how many. */
+  withdraw(what: string, which: (request: Request) => boolean): number;
+  /** Sends what was not asked for. */
+  tell(word: string, payload: readonly WireValue[]): void;
+}
+
+export interface Dealings {
+  /** @throws Refusal; BusError */
+  carryOut(request: Answerable): Promise<Answer>;
+  /** Nothing more is told. */
+  end(): void;
+}
+
+export function openDealings(options: DealingsOptions): Dealings {
+  const { instrument, client, form, typeWord, log, encodeTrace, withdraw, tell } = options;
+  let attached: string = typeWords[typeWord];
+  /** What the move words move, by module, where the client has named it. */
+  const moved = new Map<string, string>();
+  const grabs = new Map<string, Set<Grab>>();
+  let unsubscribe: (() => void) | undefined;
+
+  async function carryOut({ command, fields }: Answerable): Promise<Answer> {
+    switch (command) {
+      case 'attach':
+        return dict(await attach(fields));
+      case 'detach': {
+        const module = moduleOf(fields);
+        await instrument.detach(client, module.name);
+        return dict({ module: module.name });
+      }
+      case 'grab':
+        return grab(fields);
+      case 'configure': {
+        const module = moduleOf(fields);
+        const config = recordField(fields, 'config');
+        if (!config)
+          throw new Refusal(
+            'configure needs config, a dictionary of parameters with their values; nothing was changed.',
+          );
+        return dict(await instrument.configure(client, module.name, config));
+      }
+      case 'get':
+        return dict(await instrument.get(moduleOf(fields).name, namesField(fields, 'parameters')));
+      case 'move_abs':
+      case 'move_rel':
+        return move(command, fields);
+      case 'move_home': {
+        const { module, parameter } = actuatorOf(fields);
+        if (parameter.home === undefined) {
+          throw new Refusal(`${module.name}.${parameter.name} has no home; nothing was changed.`);
+        }
+        return moveTo(module, parameter, parameter.home);
+      }
+      case 'check_position': {
+        const { module, parameter } = actuatorOf(fields);
+        return position('position_is', parameter, await present(module, parameter));
+      }
+      case 'stop_motion': {
+        const { module, parameter } = actuatorOf(fields);
+        withdraw('move', (request) => isMove(request) && speaksTo(request, module.name));
+        return position('move_done', parameter, await present(module, parameter));
+      }
+      case 'stop':
+        return dict(await stop(fields));
+      case 'off':
+        // What was sent before must not switch on again afterwards.
+        withdraw('request', writes);
+        await instrument.off(client);
+        return dict({ off: true });
+      case 'list':
+        return dict(list(fields));
+      case 'subscribe':
+        return dict(subscribe(fields));
+      case 'status':
+        return dict({ ...(await instrument.status()), ...options.facts?.(), you: { owner: client.owner, attached } });
+      case 'ping':
+        return { word: 'pong', payload: [] };
+      case 'Send Infos':
+        return infos(fields);
+      case 'set_info':
+        return setInfo(fields);
+    }
+  }
+
+  function dict(plain: unknown): Answer {
+    return { word: 'Reply', payload: [dictionary(form, plain)] };
+  }
+
+  /** @throws Refusal that names the modules there are */
+  function moduleOf(fields: Fields): ModuleDescription {
+    return instrument.describe(textField(fields, 'module') ?? attached);
+  }
+
+  /** What the move words move: the named parameter, the one named in `attach`, or the module's own choice. */
+  function actuatorOf(fields: Fields): { module: ModuleDescription; parameter: ParameterDescription } {
+    const module = moduleOf(fields);
+    const name = textField(fields, 'parameter') ?? moved.get(module.name) ?? module.actuator;
+    if (name === undefined) {
+      throw new Refusal(`${module.name} has nothing that is moved unless a parameter is named; nothing was changed.`);
+    }
+    return { module, parameter: actuator(module, name) };
+  }
+
+  async function attach(fields: Fields): Promise<unknown> {
+    const module = moduleOf(fields);
+    const mode = fields.mode ?? 'share';
+    if (mode !== 'own' && mode !== 'share') throw new Refusal('mode must be own or share; nothing was changed.');
+    const owner = textField(fields, 'owner');
+    if (owner !== undefined && !/^[^\p{C}]{1,100}$/u.test(owner)) {
+      throw new Refusal(`owner must be a name of 1 to ${MAX_NAME} printing characters; nothing was changed.`);
+    }
+    const timeout = fields.owner_timeout;
+    if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0 && Number.isFinite(timeout))) {
+      throw new Refusal('owner_timeout must be a number of seconds, not negative; nothing was changed.');
+    }
+    const parameter = textField(fields, 'parameter');
+    if (parameter !== undefined) actuator(module, parameter);
+    const before = client.owner;
+    client.owner = owner ?? before;
+    try {
+      await instrument.attach(client, module.name, mode);
+    } catch (error) {
+      client.owner = before;
+      throw error;
+    }
+    attached = module.name;
+    if (parameter !== undefined) moved.set(module.name, parameter);
+    const what = parameter ?? moved.get(module.name) ?? module.actuator ?? null;
+    log.info({ module: module.name, mode, owner: client.owner }, 'attached');
+    return { module: module.name, mode, owner: client.owner, parameter: what };
+  }
+
+  async function grab(fields: Fields): Promise<Answer> {
+    const module = moduleOf(fields);
+    const { module: _, ...wanted } = fields;
+    // The instrument judges every option, and refuses in its own words.
+    const grab = instrument.grab(client, module.name, wanted as GrabOptions);
+    const mine = grabs.get(module.name) ?? new Set();
+    grabs.set(module.name, mine.add(grab));
+    try {
+      const trace = await grab.result;
+      await options.turn?.();
+      const ready = encodeTrace(trace, module, form);
+      return { word: 'Done', payload: [], ready };
+    } finally {
+      mine.delete(grab);
+    }
+  }
+
+  async function stop(fields: Fields): Promise<unknown> {
+    const module = moduleOf(fields);
+    const mine = [...(grabs.get(module.name) ?? [])];
+    const wantsAll = boolField(fields, 'all');
+    const waiting = withdraw('grab', (request) => request.command === 'grab' && speaksTo(request, module.name));
+    for (const grab of mine) grab.stop(client.owner);
+    const withdrawn = mine.length + waiting;
+    const all = wantsAll ?? withdrawn === 0;
+    if (all) await instrument.stop(client, module.name);
+    return { module: module.name, withdrawn, all };
+  }
+
+  function speaksTo({ fields }: Request, module: string): boolean {
+    return (fields.module ?? attached) === module;
+  }
+
+  async function move(command: 'move_abs' | 'move_rel', fields: Fields): Promise<Answer> {
+    const { module, parameter } = actuatorOf(fields);
+    const { value } = fields;
+    if (typeof value !== 'number') throw new Refusal(`${command} needs value, a number; nothing was changed.`);
+    const step = value * factorOf(textField(fields, 'units') ?? '', parameter.unit);
+    if (command === 'move_abs') return moveTo(module, parameter, step);
+    return moveTo(module, parameter, (await present(module, parameter)) + step);
+  }
+
+  async function moveTo(module: ModuleDescription, parameter: ParameterDescription, value: number): Promise<Answer> {
+    const taken = await instrument.configure(client, module.name, { [parameter.name]: value });
+    return position('move_done', parameter, Number(taken[parameter.name]));
+  }
+
+  async function present(module: ModuleDescription, parameter: ParameterDescription): Promise<number> {
+    const values = await instrument.get(module.name, [parameter.name]);
+    return Number(values[parameter.name]);
+  }
+
+  function position(word: 'move_done' | 'position_is', parameter: ParameterDescription, value: number): Answer {
+    return { word, payload: [dataActuator(parameter.name, value, parameter.unit, Date.now() / 1e3)] };
+  }
+
+  function list(fields: Fields): unknown {
+    const { identity, modules } = instrument;
+    return { ...identity, modules: fields.module === undefined ? modules : [moduleOf(fields)] };
+  }
+
+  async function infos(fields: Fields): Promise<Answer> {
+    const module = moduleOf(fields);
+    const values = await instrument.get(module.name);
+    const units =
+      typeWord === 'ACTUATOR' && module.actuator !== undefined ? actuatorOf(fields).parameter.unit : undefined;
+    return { word: 'Infos', payload: [bytes(settingsXml(module, values, units))] };
+  }
+
+  async function setInfo(fields: Fields): Promise<Answer> {
+    const names = namesField(fields, 'path');
+    const xml = textField(fields, 'xml');
+    if (!names || xml === undefined) throw new Refusal('set_info needs a path and XML; nothing was changed.');
+    const sent = readParameterXml(xml);
+    const name = names.at(-1) ?? sent.name;
+    if (name !== sent.name) {
+      throw new Refusal(`The path ends with ${name}, and the XML is of ${sent.name}; nothing was changed.`);
+    }
+    // The path's first element is the sender's own root; a module's name before the parameter is taken as such.
+    const before = names.at(-2);
+    const module = instrument.modules.find((known) => known.name === before) ?? instrument.describe(attached);
+    const parameter = parameterOf(module, name);
+    const taken = await instrument.configure(client, module.name, { [name]: valueFromText(parameter, sent.text) });
+    const value = taken[name];
+    if (value === undefined) throw new Error(`${name} was configured and has no value`);
+    return { word: 'Info_xml', payload: located(module.name, parameter, value) };
+  }
+
+  function located(module: string, parameter: ParameterDescription, value: Value): WireValue[] {
+    return [path([module, parameter.name]), bytes(parameterXml(parameter, value))];
+  }
+
+  function subscribe(fields: Fields): unknown {
+    const on = boolField(fields, 'on') ?? true;
+    unsubscribe?.();
+    unsubscribe = undefined;
+    if (!on) return { subscribed: false };
+    const stops = [instrument.onChange(tellChange), instrument.onProgress(tellProgress)];
+    unsubscribe = () => {
+      for (const each of stops) each();
+    };
+    return { subscribed: true };
+  }
+
+  function tellChange(change: Change): void {
+    const parameter = parameterOf(instrument.describe(change.module), change.parameter);
+    tell('Changed', located(change.module, parameter, change.to));
+  }
+
+  function tellProgress(progress: Progress): void {
+    tell('Progress', [dictionary(form, progress)]);
+  }
+
+  return {
+    carryOut,
+    end() {
+      unsubscribe?.();
+      unsubscribe = undefined;
+    },
+  };
+}
+
+/** @throws Refusal with the nearest name */
+function parameterOf(module: ModuleDescription, name: string): ParameterDescription {
+  const found = module.parameters.find((parameter) => parameter.name === name);
+  if (found) return found;
+  const near = nearest(
+    name,
+    module.parameters.map((parameter) => parameter.name),
+  );
+  const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+  throw new Refusal(
+    `${module.name} has no parameter ${JSON.stringify(name.slice(0, 40))}${hint}; nothing was changed.`,
+  );
+}
+
+/** A number that can be written. @throws Refusal */
+function actuator(module: ModuleDescription, name: string): ParameterDescription {
+  const parameter = parameterOf(module, name);
+  const isNumber = parameter.kind === 'number' || parameter.kind === 'integer';
+  if (!isNumber || parameter.readonly) {
+    const why = parameter.readonly ? 'is read only' : 'is no number';
+    throw new Refusal(`${module.name}.${name} ${why}, and cannot be moved; nothing was changed.`);
+  }
+  return parameter;
+}
+
+function isMove({ command }: Request): boolean {
+  return command === 'move_abs' || command === 'move_rel' || command === 'move_home';
+}
+
+function writes({ command, fields }: Request): boolean {
+  return 'writes' in commands[command] || fields.config !== undefined;
+}

@@ -11,6 +11,9 @@ export const LAST_EDGE = 5;
 /** Samples looked back at, when a search begins, to tell on which side of the threshold the signal was. */
 const LOOK_BACK = 64;
 
+/** Edges that may still become triggers, at most. */
+const RECENT = 8;
+
 /** Samples looked at in one go. */
 const CHUNK = 4096;
 
@@ -46,7 +49,8 @@ export function edges(memory: ScopeMemory): Edges {
     },
 
     follow(run) {
-      for (const one of kinds) one.found = one.found.slice(-4);
+      if (run.count === 0) return;
+      for (const one of kinds) if (one.found.length > RECENT) one.found = one.found.slice(-RECENT);
       for (let start = 0; start < run.count; start += CHUNK) {
         const count = Math.min(CHUNK, run.count - start);
         for (const one of kinds) {

@@ -61,7 +61,10 @@ export interface FpgaOptions {
 }
 
 export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
-  const memory = (): number => Math.max(...models.flat().map(delayOf)) + STAGES;
+  const models: [InputModel, InputModel] = [...frontEnd];
+  const longestDelay = (): number => Math.max(...models.flat().map(delayOf));
+  let delay = longestDelay();
+  const memory = (): number => delay + STAGES;
   const signals: Signal[] = [];
   // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
   const time: Timeline = timeline((clock) => {
@@ -93,7 +96,6 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       for (const channel of generators.channels) channel.scopeCounts(on, clock);
     },
   });
-  const models: [InputModel, InputModel] = [...frontEnd];
   const pins = models.map((model) => inputSignal(model, paths.outputs, exact));
   const inputs = ([0, 1] as const).map((k) =>
     changing((out, first, stride, count) => {
@@ -182,6 +184,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         changes();
         inputs[k - 1]?.change(time.now);
         models[k - 1] = model;
+        delay = longestDelay();
         pins[k - 1] = inputSignal(model, paths.outputs, exact);
       });
     },

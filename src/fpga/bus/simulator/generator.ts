@@ -304,8 +304,12 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     },
 
     fill(index, words) {
-      const counts = Int32Array.from(words, toCounts);
-      laterOutput(LATENCY.table, () => table.set(counts, index));
+      const [only = 0] = words;
+      const counts = words.length === 1 ? undefined : Int32Array.from(words, toCounts);
+      laterOutput(LATENCY.table, () => {
+        if (counts) table.set(counts, index);
+        else table[index] = toCounts(only);
+      });
     },
 
     pinChanged(high) {

@@ -77,8 +77,9 @@ export function scopeTriggers({ edges, generators, exact, debounce }: ScopeTrigg
   };
 
   const firstEdge = (from: number, to: number, samples: Run): number => {
+    if (!isEdge(source) && !isEdge(before)) return Number.POSITIVE_INFINITY;
     if (exact()) {
-      for (const kind of new Set([before, source])) {
+      for (const kind of before === source ? [source] : [before, source]) {
         if (!isEdge(kind)) continue;
         // Up to the change of source it is the one before that counts.
         const [first, last] = kind === source ? [Math.max(from, since + 1), to] : [from, Math.min(to, since + 1)];

@@ -3,7 +3,7 @@
  * input filter and its output signal are not modelled.
  */
 import { type Block, plainRegisters, wordBlock } from './block.ts';
-import { levels, nextEdge } from './comparator.ts';
+import { type Levels, levels, nextEdge } from './comparator.ts';
 import type { Signal } from './signal.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -37,6 +37,9 @@ const FALLING = 2;
 /** Clocks from the input at or beyond the threshold to the scope's trigger, and to the time stamp. */
 const SCOPE_LATENCY = 4;
 const STAMP_LATENCY = 2;
+
+/** Clocks looked back at, when a search begins. */
+const LOOK_BACK = 64;
 
 /** Clocks searched at a time. */
 const SEARCH = 4096;
@@ -79,11 +82,22 @@ export function triggerBlock({ timeline, input, exact, wanted, triggers }: Trigg
     triggers(clock + SCOPE_LATENCY);
   };
 
+  const levelsOf = (rising: boolean): Levels => levels(rising, registers.get(THRESHOLD), registers.get(HYSTERESIS));
+
+  /** Tells from the clocks before on which side of the threshold the signal was. */
+  const lookBack = (to: number): void => {
+    input().sample(values, to - LOOK_BACK, 1, LOOK_BACK);
+    for (const one of comparators) {
+      for (let k = 0; k >= 0; ) k = nextEdge(one, levelsOf(one.rising), values, k, LOOK_BACK);
+    }
+  };
+
   const search = (to: number): void => {
-    if (!exact()) searched = Math.max(searched, to - AFFORDABLE);
-    const searching = comparators
-      .filter(({ bit }) => exact() || (registers.get(EDGES) & bit) !== 0)
-      .map((one) => ({ one, at: levels(one.rising, registers.get(THRESHOLD), registers.get(HYSTERESIS)), next: -1 }));
+    if (!exact() && to - searched > AFFORDABLE) {
+      searched = to - AFFORDABLE;
+      lookBack(searched);
+    }
+    const searching = comparators.map((one) => ({ one, at: levelsOf(one.rising), next: -1 }));
     for (; searched < to; searched += SEARCH) {
       const count = Math.min(SEARCH, to - searched);
       input().sample(values, searched, 1, count);
@@ -99,7 +113,7 @@ export function triggerBlock({ timeline, input, exact, wanted, triggers }: Trigg
   };
 
   /** Whether anybody could tell if it did not search. */
-  const matters = (): boolean => exact() || (wanted() && (armed || rearms()));
+  const matters = (): boolean => registers.get(EDGES) !== 0 && (exact() || (wanted() && (armed || rearms())));
 
   const block = wordBlock(
     (offset) => {
@@ -113,9 +127,12 @@ export function triggerBlock({ timeline, input, exact, wanted, triggers }: Trigg
     },
     (offset, word) => {
       if (armed) search(timeline.now);
-      else if (!matters()) searched = timeline.now;
+      const before = matters();
       if (offset === ARM) armed = true;
       else registers.set(offset, word);
+      if (before || !matters()) return;
+      searched = timeline.now;
+      lookBack(searched);
     },
   );
   return {

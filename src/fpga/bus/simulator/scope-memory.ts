@@ -73,6 +73,10 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
 
   /** Means of all clocks, as many as fit into `scratch` at a time. */
   const meansOfAll = (k: 0 | 1, start: number, every: number, count: number, out: Int32Array, begin: number): void => {
+    if (every === 1) {
+      channel(k).sample(begin === 0 ? out : out.subarray(begin), start, 1, count);
+      return;
+    }
     const result = meanOf(every, every);
     const fit = Math.floor(SAMPLES / every);
     for (let i = begin; i < begin + count; ) {

@@ -35,8 +35,8 @@ const LATENCY = {
 const OUTPUT_LATENCY = 3;
 const NOTE_LATENCY = 2;
 
-/** Clocks from a pin to what a write of the control word does at once. */
-const PIN_LATENCY = { level: 0, edge: 3 } as const;
+/** Clocks after which a change of the pin does what a write of the control word does at once, from when it is told. */
+const PIN_LATENCY = { level: -1, edge: 2 } as const;
 
 /** Bits of the channel's half of the control word. */
 const CONTROL = { source: 0b111, wrap: 1 << 4, reset: 1 << 6, zero: 1 << 7, random: 1 << 12 } as const;
@@ -63,7 +63,7 @@ export interface Generator {
   set(setting: Setting, value: number): void;
   /** Words into the table, from `index` on. */
   fill(index: number, words: Uint32Array): void;
-  /** The level of the external trigger's pin has changed. */
+  /** The level of the external trigger's pin has changed a clock ago. */
   pinChanged(high: boolean): void;
   /**
    * The next clock, `from` or later, at which the generator's trigger line to the scope rises: when it is triggered, and
@@ -109,6 +109,8 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
   let pinHigh = false;
   /** For rises and falls of the pin. */
   const edges = [debouncer(() => DEBOUNCE), debouncer(() => DEBOUNCE)] as const;
+  /** As long as a level triggers, it does so every other clock, in pointer time. */
+  const held = { from: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY };
   /** Triggers that the scope may still have to hear of, oldest first. */
   let triggered: number[] = [];
 
@@ -240,21 +242,41 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
   const endBurst = (): void => {
     running = false;
     cyclesLeft = 0;
-    if (repeatsLeft === 0) return;
+    if (repeatsLeft === 0) {
+      whenDue(nextHeld(timeline.now + 1) - timeline.now, start);
+      return;
+    }
     whenDue(shown.pause * MICROSECOND + 1, () => {
       repeatsLeft--;
       begin();
     });
   };
 
-  /** A trigger, so many clocks from now. */
-  const trigger = (clocks: number): void => {
-    triggered = [...triggered.slice(-3), timeline.now + clocks + LATENCY.trigger];
-    later(clocks + LATENCY.trigger, () => {
-      if (reset || running) return;
-      repeatsLeft = shown.repeats;
-      begin();
-    });
+  const start = (): void => {
+    if (reset || running) return;
+    repeatsLeft = shown.repeats;
+    begin();
+  };
+
+  const trigger = (): void => {
+    triggered = [...triggered.slice(-3), timeline.now + LATENCY.trigger];
+    later(LATENCY.trigger, start);
+  };
+
+  /** The next trigger by a level, at a clock or later. */
+  const nextHeld = (from: number): number => {
+    const at = held.from + 2 * Math.max(0, Math.ceil((from - held.from) / 2));
+    return at < held.until ? at : Number.POSITIVE_INFINITY;
+  };
+
+  /** @param clocks by which what is seen now works later than a write of the control word. */
+  const lookAtLevel = (clocks = 0): void => {
+    const holds = source === SOURCES.always || (source === SOURCES.level && pinHigh);
+    const at = timeline.now + clocks + LATENCY.trigger;
+    if (holds && at > held.until) Object.assign(held, { from: at, until: Number.POSITIVE_INFINITY });
+    else if (holds && held.from === Number.POSITIVE_INFINITY) held.from = at;
+    else if (!holds && held.from < held.until) held.until = Math.min(held.until, at);
+    if (holds) later(clocks + LATENCY.trigger, start);
   };
 
   const notePhase = (): void => {
@@ -290,9 +312,8 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
         [cyclesLeft, repeatsLeft] = [0, 0];
         pointer = shown.start;
       });
-      if (source === SOURCES.immediately || source === SOURCES.always || (source === SOURCES.level && pinHigh)) {
-        trigger(0);
-      }
+      if (source === SOURCES.immediately) trigger();
+      lookAtLevel();
     },
 
     set(setting, value) {
@@ -314,13 +335,15 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
 
     pinChanged(high) {
       pinHigh = high;
-      if (source === SOURCES.level && high) trigger(PIN_LATENCY.level);
-      const isEdge = edges[high ? 0 : 1].rises(timeline.now);
-      if (isEdge && source === (high ? SOURCES.risingEdge : SOURCES.fallingEdge)) trigger(PIN_LATENCY.edge);
+      lookAtLevel(PIN_LATENCY.level);
+      if (!edges[high ? 0 : 1].rises(timeline.now)) return;
+      timeline.at(timeline.now + PIN_LATENCY.edge, () => {
+        if (source === (high ? SOURCES.risingEdge : SOURCES.fallingEdge)) trigger();
+      });
     },
 
     nextPulse(from) {
-      const trigger = triggered.find((clock) => clock >= from) ?? Number.POSITIVE_INFINITY;
+      const trigger = Math.min(triggered.find((clock) => clock >= from) ?? Number.POSITIVE_INFINITY, nextHeld(from));
       if (!running || shown.step === 0) return trigger;
       const rounds = roundsAt(Math.max(since, from - 1));
       return Math.min(trigger, since + clocksFor(rounds + 1));

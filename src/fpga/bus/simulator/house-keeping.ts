@@ -31,7 +31,7 @@ export interface HouseKeeping extends Block {
 export interface HouseKeepingListener {
   /** Called before the digital loop is switched. */
   loopChanges(): void;
-  /** The level of DIO0_P has changed, which scope and generators can be triggered by. */
+  /** The level of DIO0_P, which scope and generators can be triggered by, has changed a clock ago. */
   triggerPinChanged(high: boolean): void;
 }
 
@@ -51,7 +51,9 @@ export function houseKeeping(timeline: Timeline, loop: boolean, listener: HouseK
   };
 
   let pinHigh = false;
-  const lookAtPin = (): void => {
+  /** Sees what the pin's register sees: its level at the next clock. */
+  const lookAtPin = (): void => timeline.at(timeline.now + 1, seePin);
+  const seePin = (): void => {
     const high = (levels('p') & TRIGGER_PIN) !== 0;
     if (high === pinHigh) return;
     pinHigh = high;

@@ -24,6 +24,9 @@ const OUTPUT_SLOTS = 10;
 export const SUM_LATENCY = 5;
 const SELECTOR_LATENCY = 5;
 
+/** Clocks that whoever listens to a slot's input may look back beyond a change of its selector. */
+const SELECTED_MEMORY = 64;
+
 export interface Routing {
   /** The signal that a slot's input selector picks. */
   input(slot: number): Signal;
@@ -42,6 +45,12 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
   const inputs = Array.from({ length: INPUT_SLOTS }, (_, slot) =>
     slot < CODES.asg1 ? CODES.in1 : slot === CODES.asg1 ? CODES.in2 : CODES.off,
   ) as number[];
+  const selected = inputs.map((_, slot) =>
+    changing(
+      (out, first, stride, count) => (signals[inputs[slot] ?? CODES.off] ?? SILENCE).sample(out, first, stride, count),
+      () => SELECTED_MEMORY,
+    ),
+  );
   const directs = new Array<number>(OUTPUT_SLOTS).fill(0);
   let sync = 0xff;
 
@@ -98,7 +107,7 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
   const present = new Int32Array(1);
 
   return {
-    input: (slot) => signals[inputs[slot] ?? CODES.off] ?? SILENCE,
+    input: (slot) => selected[slot] ?? SILENCE,
     outputs: [sums[0].signal, sums[1].signal],
 
     read(slot, offset) {
@@ -114,6 +123,7 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
     write(slot, offset, word) {
       if (offset === INPUT && slot < INPUT_SLOTS) {
         changes();
+        selected[slot]?.change(timeline.now);
         inputs[slot] = word & 0xf;
       } else if (offset === OUTPUT_DIRECT && slot < OUTPUT_SLOTS) {
         directs[slot] = word & 0b11;

@@ -43,7 +43,7 @@ export interface Scope extends Block {
   readonly coming: Run;
   /** So many clocks may pass in one go without taking long. */
   affordable(): number;
-  /** The level of the external trigger's pin has changed. */
+  /** The level of the external trigger's pin has changed a clock ago. */
   pinChanged(high: boolean): void;
   /** Whether it waits for the trigger block. */
   listensToTrig(): boolean;
@@ -260,7 +260,7 @@ export function scope({ timeline, memory, channel, generators, exact, counts }: 
       return samplesUntil(clock);
     },
     affordable,
-    pinChanged: (high) => triggers.pinChanged(high, timeline.now),
+    pinChanged: (high) => triggers.pinChanged(high, timeline.now - 1),
     listensToTrig: () => triggers.source === SOURCES.trig,
     trigTriggers: triggers.trigTriggers,
 

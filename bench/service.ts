@@ -16,8 +16,8 @@ import { encodeV5 } from '../src/server/wire/encode.ts';
 import { fromPlain, str } from '../src/server/wire/values.ts';
 
 const quick = process.argv.includes('--quick');
-/** A short run beside other programs is noisy: its verdicts leave this much room. */
-const ROOM = quick ? 2 : 1;
+/** A short run, maybe beside other programs, is noisy: its verdicts leave this much room, and only a collapse fails. */
+const ROOM = quick ? 4 : 1;
 const verdicts = { passed: 0, failed: 0 };
 
 /** Prints a result and whether it reached its goal; only ratios and counts are judged. */

@@ -16,6 +16,9 @@ const PORT = { from: 0x4000_0000, to: 0x7fff_ffff } as const;
 /** Bytes that may wait for a client that does not read: some of the largest answers. */
 const MAX_QUEUED = 8 * PAGE_BYTES;
 
+/** Clients that may wait for their turn. */
+const MAX_WAITING = 16;
+
 /** What a server answers besides the registers, in no time. */
 export interface SideAddresses {
   /** Whether a request that begins there is for it. */
@@ -28,7 +31,7 @@ export interface MonitorServerOptions {
   readonly host: string;
   /** 0: any. */
   readonly port: number;
-  /** Clients at a time; more are closed at once. Default 1, as on the board. */
+  /** Clients at a time; further ones wait for their turn. Default 1, as on the board. */
   readonly maxClients?: number;
   readonly side?: SideAddresses;
   /** Told before each request that goes to the registers. */
@@ -47,19 +50,36 @@ export interface MonitorServer {
  */
 export async function serveMonitor(bus: RegisterBus, options: MonitorServerOptions): Promise<MonitorServer> {
   const { host, port, maxClients = 1, dropped = () => {} } = options;
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    if (sockets.size >= maxClients) {
-      dropped(`more than ${maxClients} clients`);
-      socket.destroy();
-      return;
-    }
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+  const served = new Set<Socket>();
+  const waiting = new Set<Socket>();
+
+  const begin = (socket: Socket): void => {
+    served.add(socket);
     converse(socket, bus, options).catch((error: unknown) => {
-      dropped(error instanceof Error ? error.message : String(error));
+      // A client that breaks off asked for nothing wrong.
+      if (error instanceof PitayadError) dropped(error.message);
       socket.destroy();
     });
+  };
+
+  const server = createServer((socket) => {
+    socket.on('error', () => {
+      // It is closed next.
+    });
+    socket.once('close', () => {
+      served.delete(socket);
+      waiting.delete(socket);
+      const [next] = waiting;
+      if (!next || served.size >= maxClients) return;
+      waiting.delete(next);
+      begin(next);
+    });
+    if (served.size < maxClients) begin(socket);
+    else if (waiting.size < MAX_WAITING) waiting.add(socket);
+    else {
+      dropped(`more than ${maxClients} clients, and ${MAX_WAITING} that wait`);
+      socket.destroy();
+    }
   });
   server.listen({ host, port });
   try {
@@ -72,7 +92,7 @@ export async function serveMonitor(bus: RegisterBus, options: MonitorServerOptio
     async close() {
       const closed = once(server, 'close');
       server.close();
-      for (const socket of sockets) socket.destroy();
+      for (const socket of [...served, ...waiting]) socket.destroy();
       await closed;
     },
   };
@@ -81,9 +101,6 @@ export async function serveMonitor(bus: RegisterBus, options: MonitorServerOptio
 /** Serves one client until it goes. @throws BusError, PitayadError: why it must go */
 async function converse(socket: Socket, bus: RegisterBus, options: MonitorServerOptions): Promise<void> {
   socket.setNoDelay(true);
-  socket.on('error', () => {
-    // The iteration below ends.
-  });
   let waiting: Buffer = Buffer.alloc(0);
   for await (const chunk of socket as AsyncIterable<Buffer>) {
     waiting = waiting.length === 0 ? chunk : Buffer.concat([waiting, chunk]);

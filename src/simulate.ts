@@ -8,6 +8,9 @@ import { parseInputModel } from './fpga/bus/simulator/front-end.ts';
 import { sideDoor } from './fpga/bus/simulator/side-door.ts';
 import { openSimulator } from './fpga/bus/simulator/simulator.ts';
 
+/** After the command `quit` its answer can still be read. */
+const QUIT_DELAY_MS = 100;
+
 interface SimulateOptions {
   readonly port: number;
   readonly bind: string;
@@ -88,7 +91,7 @@ async function simulate(options: SimulateOptions): Promise<number> {
     defaults,
     requestClocks: options.ticksPerRequest ?? 0,
     refused: () => refused,
-    quit: () => setImmediate(end),
+    quit: () => setTimeout(end, QUIT_DELAY_MS),
   });
   const server = await serveMonitor(simulator, {
     host: options.bind,

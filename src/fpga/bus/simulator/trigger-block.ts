@@ -36,7 +36,7 @@ const FALLING = 2;
 
 /** Clocks from the input at or beyond the threshold to the scope's trigger, and to the time stamp. */
 const SCOPE_LATENCY = 4;
-const STAMP_LATENCY = 2;
+const STAMP_LATENCY = 3;
 
 /** Clocks looked back at, when a search begins. */
 const LOOK_BACK = 64;
@@ -128,8 +128,9 @@ export function triggerBlock({ timeline, input, exact, wanted, triggers }: Trigg
     (offset, word) => {
       if (armed) search(timeline.now);
       const before = matters();
-      if (offset === ARM) armed = true;
-      else registers.set(offset, word);
+      if (offset !== ARM) registers.set(offset, word);
+      // What re-arms by itself needs no arming.
+      if (offset === ARM || rearms()) armed = true;
       if (before || !matters()) return;
       searched = timeline.now;
       lookBack(searched);

@@ -282,4 +282,14 @@ test('noise of the generators goes on where it was, however long nobody looked',
   assert.deepEqual(await word(true), await word(false));
 });
 
+test('a trigger block that re-arms by itself needs no arming, and stays armed when it no longer does', async () => {
+  const bus = openSimulator(STEPPED);
+  const trig = 0x4033_0000;
+  assert.equal(await bus.read(trig + 0x100), 0);
+  await bus.write(trig + 0x104, 1);
+  assert.equal(await bus.read(trig + 0x100), 1);
+  await bus.write(trig + 0x104, 0);
+  assert.equal(await bus.read(trig + 0x100), 1);
+});
+
 test.run();

@@ -27,6 +27,8 @@ export interface ParameterDescription {
   readonly default: Value;
   /** Where `move_home` goes; absent: there is no home. */
   readonly home?: number;
+  /** What the command `off` sets; absent: it leaves the parameter as it is. */
+  readonly off?: Value;
 }
 
 export interface ModuleDescription {

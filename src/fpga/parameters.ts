@@ -35,6 +35,8 @@ export interface Parameter<T extends Value = Value> {
   readonly readonly: boolean;
   readonly default: T;
   readonly home?: number;
+  /** What the command `off` sets. */
+  readonly off?: Value;
   /** The hardware changes it by itself: read at each `get`. */
   readonly volatile: boolean;
   /** Where it is kept; none: in the driver alone. */
@@ -51,6 +53,8 @@ export interface Words {
   readonly help: string;
   /** By default made from the name: `trigger_source` → `Trigger source`. */
   readonly label?: string;
+  /** What the command `off` sets; by default it leaves the parameter as it is. */
+  readonly off?: Value;
 }
 
 interface Limits {
@@ -353,7 +357,7 @@ export function derived(
 
 /** The description that the world outside sees. */
 export function describe(key: string, parameter: Parameter): ParameterDescription {
-  const { kind, help, unit, min, max, choices, home } = parameter;
+  const { kind, help, unit, min, max, choices, home, off } = parameter;
   const words = key.replaceAll('_', ' ');
   return {
     name: key,
@@ -367,6 +371,7 @@ export function describe(key: string, parameter: Parameter): ParameterDescriptio
     ...(max === undefined ? {} : { max }),
     ...(choices === undefined ? {} : { choices }),
     ...(home === undefined ? {} : { home }),
+    ...(off === undefined ? {} : { off }),
   };
 }
 

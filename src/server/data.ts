@@ -1,6 +1,6 @@
 /** What the instrument measures as PyMoDAQ's data objects, and their bytes, made once for all who get the same trace. */
 import type { ModuleDescription } from '../fpga/description.ts';
-import type { Trace } from '../fpga/instrument/instrument.ts';
+import { type Curve, isTrace, type Measurement, type Trace } from '../fpga/instrument/instrument.ts';
 import type { BufferPool } from './wire/buffers.ts';
 import { encode } from './wire/encode.ts';
 import { evenlySpaced, scaled } from './wire/trace-arrays.ts';
@@ -11,15 +11,46 @@ import {
   dataToExport,
   type ExtraAttribute,
   type Form,
+  floats,
   fromPlain,
   str,
   type WireValue,
 } from './wire/values.ts';
 
+/** What a module measured. */
+export function measurementData(measurement: Measurement, module: ModuleDescription): DataToExport {
+  return isTrace(measurement) ? traceData(measurement, module) : curveData(measurement, module);
+}
+
+/** One DataRaw a quantity, named after it, over one axis; or of single values. */
+function curveData(curve: Curve, { title }: ModuleDescription): DataToExport {
+  const { timestamp, axis: over, quantities } = curve;
+  const axes = over ? [axis(over.label, over.unit, floats(over.values))] : [];
+  const parts = quantities.map(({ name, unit, channels }) =>
+    data('DataRaw', {
+      timestamp,
+      name,
+      units: unit,
+      dim: over ? 'Data1D' : 'Data0D',
+      data: channels.map(({ values }) => floats(values)),
+      labels: channels.map(({ label }) => label),
+      errors: channels.some(({ errors }) => errors)
+        ? channels.map(({ values, errors }) => floats(errors ?? new Float64Array(values.length)))
+        : [],
+      axes,
+      extra: attributesOf(curve),
+    }),
+  );
+  return dataToExport(title, parts, timestamp);
+}
+
+function attributesOf({ attributes }: Measurement): ExtraAttribute[] {
+  return Object.entries(attributes).map(([name, value]): ExtraAttribute => [name, fromPlain(value)]);
+}
+
 /** One DataRaw, named after the module: active channels in V over an axis `Time` in s. */
-export function traceData(trace: Trace, { title }: ModuleDescription): DataToExport {
+function traceData(trace: Trace, { title }: ModuleDescription): DataToExport {
   const length = trace.channels[0]?.counts.length ?? 0;
-  const extra = Object.entries(trace.attributes).map(([name, value]): ExtraAttribute => [name, fromPlain(value)]);
   const raw = data('DataRaw', {
     timestamp: trace.timestamp,
     name: title,
@@ -28,7 +59,7 @@ export function traceData(trace: Trace, { title }: ModuleDescription): DataToExp
     data: trace.channels.map(({ counts, gain, offset }) => scaled(counts, gain, offset)),
     labels: trace.channels.map(({ label }) => label),
     axes: [axis('Time', 's', evenlySpaced(trace.t0, trace.dt, length))],
-    extra,
+    extra: attributesOf(trace),
   });
   return dataToExport(title, [raw], trace.timestamp);
 }
@@ -40,8 +71,8 @@ export interface SharedBytes {
   readonly sent: () => void;
 }
 
-/** Gives the bytes of `Done` and the trace, in a form. */
-export type TraceEncoder = (trace: Trace, module: ModuleDescription, form: Form) => SharedBytes;
+/** Gives the bytes of `Done` and the measurement, in a form. */
+export type TraceEncoder = (trace: Measurement, module: ModuleDescription, form: Form) => SharedBytes;
 
 /** Parts of one acquisition whose bytes are kept for others: whole traces, previews, a zoom or two. */
 const MAX_PARTS = 8;
@@ -57,13 +88,13 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
     current: boolean;
   }
   /** Of the newest acquisition. */
-  const parts = new Map<Trace, Map<Form, Entry>>();
+  const parts = new Map<Measurement, Map<Form, Entry>>();
 
   const release = (entry: Entry): void => {
     if (!entry.current && entry.users === 0) pool.give(entry.bytes);
   };
 
-  const retire = (trace: Trace): void => {
+  const retire = (trace: Measurement): void => {
     for (const entry of parts.get(trace)?.values() ?? []) {
       entry.current = false;
       release(entry);
@@ -81,7 +112,7 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
     }
     let entry = entries.get(form);
     if (!entry) {
-      const objects: WireValue[] = [str('Done'), traceData(trace, module)];
+      const objects: WireValue[] = [str('Done'), measurementData(trace, module)];
       entry = { bytes: encode(form, objects, pool.take), users: 0, current: true };
       entries.set(form, entry);
     }
@@ -97,6 +128,6 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
   };
 }
 
-function ofOneAcquisition(one: Trace, other: Trace): boolean {
+function ofOneAcquisition(one: Measurement, other: Measurement): boolean {
   return one.module === other.module && one.attributes.number === other.attributes.number;
 }

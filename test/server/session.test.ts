@@ -140,7 +140,7 @@ inBothForms('options of a grab: part of the trace, settings first', async ({ bus
   assert.equal(bus.blockReads.at(-1)?.words, 7);
   assert.match(await peer.refused({ command: 'grab', points: 0 }), /points.*1 to 16384.*nothing was changed/);
   assert.match(await peer.refused({ command: 'grab', config: { decimation: 3 } }), /decimation.*one of 1, 2, 4/);
-  assert.match(await peer.refused({ command: 'grab', module: 'asg0' }), /asg0 records no traces; scope does/);
+  assert.match(await peer.refused({ command: 'grab', module: 'asg0' }), /asg0 measures nothing; what can be grabbed: scope/);
 });
 
 inBothForms('the id comes back with every answer, texts and numbers alike', async ({ join }, form) => {

@@ -11,7 +11,6 @@
 import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
 import { halt, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
-import type { RegisterFile } from '../registers.ts';
 import {
   type Armed,
   channelsOf,
@@ -24,10 +23,10 @@ import {
   start,
   startRolling,
 } from './acquisition.ts';
-import type { Counters } from './counters.ts';
 import { deadlines } from './deadlines.ts';
-import type { Grab, GrabOptions, Progress, Trace } from './instrument.ts';
+import type { Progress, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
+import type { Recorder, RecorderTools } from './recorder.ts';
 import { type Recording, type Settings, sum, traceOf } from './recording.ts';
 import { type Part, partOf, type Samples, timeAxis, tracePoints, union } from './trace.ts';
 
@@ -37,28 +36,6 @@ const DEFAULT_MARGIN = 5;
 /** Progress is told of what lasts longer than this, and then again after each of these, in ms. */
 const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
-
-export interface ScopeGrabsOptions {
-  readonly registers: RegisterFile;
-  readonly driver: TypedDriver<ScopeValues>;
-  readonly counters: Counters;
-  /** Name of the board, in the data. */
-  readonly board: string;
-  /** Whether the host's clock is right. */
-  clockSynchronised(): boolean;
-  progress(progress: Progress): void;
-}
-
-export interface ScopeGrabs {
-  /** A trace that is armed from now on. The options are those that `checkGrabOptions` accepts. */
-  grab(options: Omit<GrabOptions, 'config'>): Grab;
-  /** Every change of the scope's settings goes through here; `changed` tells afterwards whether there was one. */
-  writing<T>(write: () => Promise<T>, changed: (outcome: T) => boolean): Promise<T>;
-  /** Ends everything, for all. */
-  stop(by: string): Promise<void>;
-  /** For `status`: undefined when idle. */
-  running(): Record<string, unknown> | undefined;
-}
 
 interface Request {
   readonly fresh: boolean;
@@ -85,8 +62,9 @@ interface Run {
   toldAt: number | undefined;
 }
 
-export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
-  const { registers, driver, counters } = options;
+/** Its `writing` must see every change of the scope's settings. */
+export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeValues>): Recorder {
+  const { registers, counters } = tools;
   const waiting = new Set<Request>();
   const limits = deadlines(expire);
   const rest = nap();
@@ -324,7 +302,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
         const now = performance.now();
         if (now >= due) {
           run.toldAt = now;
-          options.progress({ module: 'scope', ...progressOf(run, now) });
+          tools.progress({ module: 'scope', ...progressOf(run, now) });
         }
         if (now >= time) return;
       }
@@ -351,12 +329,12 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
     counters.traces++;
     counters.shared += run.requests.size - 1;
     number++;
-    const clockSynchronised = options.clockSynchronised();
-    const facts = { number, board: options.board, clockSynchronised, timestamp: Date.now() / 1e3 };
+    const clockSynchronised = tools.clockSynchronised();
+    const facts = { number, board: tools.board, clockSynchronised, timestamp: Date.now() / 1e3 };
     const { values } = recording.settings;
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
     const made = new Map<string, Trace>();
-    if (run.toldAt !== undefined) options.progress({ module: 'scope', fraction: 1, text: 'done' });
+    if (run.toldAt !== undefined) tools.progress({ module: 'scope', fraction: 1, text: 'done' });
     for (const request of [...run.requests]) {
       const part = partOf(total, request.part);
       const key = `${part.start}+${part.points}`;
@@ -370,7 +348,10 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
   // ---------------------------------------------------------------- doors
 
   return {
-    grab(wanted) {
+    parts: true,
+    refuseHopeless: (values) => refuseHopeless({ ...driver.values, ...values }),
+
+    grab(_client, wanted) {
       counters.grabs++;
       let request: Request | undefined;
       const result = new Promise<Trace>((resolve, reject) => {
@@ -451,7 +432,7 @@ export function scopeGrabs(options: ScopeGrabsOptions): ScopeGrabs {
 }
 
 /** @throws Refusal: with these settings no trace would ever come. */
-export function refuseHopeless(values: ScopeValues): void {
+function refuseHopeless(values: ScopeValues): void {
   if (values.trigger_source !== 'off' || isRolling(values)) return;
   const others = Object.keys(TRIGGER_SOURCES).filter((source) => source !== 'off');
   throw new Refusal(

@@ -73,10 +73,45 @@ export interface Trace {
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** One line of a curve: as many values as the axis has, or a single one where there is no axis. */
+export interface CurveChannel {
+  readonly label: string;
+  readonly values: Float64Array;
+  /** Uncertainty of each value, same unit. */
+  readonly errors?: Float64Array;
+}
+
+/** Channels of one unit. */
+export interface Quantity {
+  /** `Amplitude`, `Phase` … */
+  readonly name: string;
+  /** A unit that PyMoDAQ knows, or ''. */
+  readonly unit: string;
+  readonly channels: readonly CurveChannel[];
+}
+
+/** What a `grab` of other modules than the scope brings: quantities over an axis of any spacing, or single values. */
+export interface Curve {
+  readonly module: string;
+  /** Seconds since 1970 when the measurement ended. */
+  readonly timestamp: number;
+  /** Absent: single values. */
+  readonly axis?: { readonly label: string; readonly unit: string; readonly values: Float64Array };
+  readonly quantities: readonly Quantity[];
+  /** As those of a trace. */
+  readonly attributes: Readonly<Record<string, string | number | boolean>>;
+}
+
+export type Measurement = Trace | Curve;
+
+export function isTrace(measurement: Measurement): measurement is Trace {
+  return 'dt' in measurement;
+}
+
 /** A grab under way. */
-export interface Grab {
+export interface Grab<M extends Measurement = Measurement> {
   /** Rejected with a `Refusal` that says why: time-out, stopped by whom. */
-  readonly result: Promise<Trace>;
+  readonly result: Promise<M>;
   /** Withdraws this request alone; others that share the acquisition still get it. */
   stop(by: string): void;
 }
@@ -88,6 +123,8 @@ export interface Progress {
   readonly fraction?: number;
   /** What it is doing, for people: `waiting for trigger ch1_positive_edge at 0.1 V`. */
   readonly text: string;
+  /** Points that came since the last telling, from point `first` on: one list a quantity, and the axis. */
+  readonly points?: { readonly first: number; readonly [name: string]: number | readonly number[] };
 }
 
 export type AttachMode = 'own' | 'share';
@@ -119,6 +156,7 @@ export interface Instrument {
   configure(client: Client, module: string, values: Readonly<Record<string, unknown>>): Promise<Record<string, Value>>;
 
   /** Starts, or joins, an acquisition. Synchronous refusals arrive through `result` too. */
+  grab(client: Client, module: 'scope', options?: GrabOptions): Grab<Trace>;
   grab(client: Client, module: string, options?: GrabOptions): Grab;
 
   /** Ends what is running on the module, for all who wait for it: they get a Refusal "stopped by …". */

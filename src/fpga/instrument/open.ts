@@ -1,5 +1,5 @@
 /**
- * Opens the instrument on a register bus: all modules with their drivers, ownership, acquisition and saved state. See
+ * Opens the instrument on a register bus: all modules with their drivers, ownership, recorders and saved state. See
  * instrument.ts for what it promises to the doors.
  */
 import type { Logger } from 'pino';
@@ -7,20 +7,23 @@ import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import type { RegisterBus } from '../bus/bus.ts';
 import type { ModuleDescription, Value } from '../description.ts';
-import type { ModuleDriver, Taken } from '../driver.ts';
+import type { Taken } from '../driver.ts';
 import { type ModuleDeclaration, moduleDriver, type TypedDriver } from '../module.ts';
 import { modules } from '../modules/modules.ts';
-import { scope } from '../modules/scope.ts';
 import { show } from '../parameters.ts';
 import { registerFile } from '../registers.ts';
 import { hostClock } from './clock.ts';
 import { newCounters } from './counters.ts';
-import { checkGrabOptions } from './grab-options.ts';
-import { refuseHopeless, scopeGrabs } from './grabs.ts';
-import type { BoardIdentity, Change, Client, Grab, GrabOptions, Instrument, Progress, Trace } from './instrument.ts';
-import { outputsOff } from './off.ts';
+import { grabbing } from './grabbing.ts';
+import type { BoardIdentity, Change, Client, Instrument, Progress } from './instrument.ts';
+import { offValues, undrivenOff } from './off.ts';
 import { ownership } from './ownership.ts';
+import type { Recorder, RecorderTools } from './recorder.ts';
+import { recorders } from './recorders.ts';
+import { reservations } from './reservations.ts';
+import { bringUp, type Values } from './start-up.ts';
 import { stateFile } from './state.ts';
+import { type Turnstile, turnstile } from './turnstile.ts';
 
 export interface OpenOptions {
   readonly bus: RegisterBus;
@@ -46,17 +49,17 @@ export interface OpenOptions {
 /** Changes of one parameter by one owner within this time, in ms, are logged once at info level; the rest at debug. */
 const LOG_QUIET_MS = 10_000;
 
-/** Values by name, not judged. */
-type Values = Readonly<Record<string, unknown>>;
-
-type Driver = ModuleDriver & Pick<TypedDriver<unknown>, 'remember'>;
-
 /** A module, and its way of being written. */
-interface Module {
-  readonly driver: Driver;
+export interface Module {
+  readonly driver: TypedDriver<unknown>;
   readonly name: string;
   /** Names of the parameters that can be written. */
   readonly settable: readonly string[];
+  /** What makes its measurements, where it makes any. */
+  readonly recorder: Recorder | undefined;
+  /** Grabs pass side by side; a measurement of another module that needs this one has it alone. */
+  readonly place: Turnstile;
+  /** One write after the other, in the order of the calls. */
   write(write: () => Promise<Taken[]>): Promise<Taken[]>;
 }
 
@@ -68,41 +71,29 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const { freshlyLoaded = bus.name === 'simulator', frequencyCorrection = 1 } = options;
   const registers = registerFile(bus);
   const board = { frequencyCorrection };
-  const scopeDriver = moduleDriver(registers, scope, board);
-  const drivers = modules.map(
-    (declaration): Driver =>
-      // The driver's own types matter to the scope's acquisition only; here all modules are alike.
-      declaration === scope ? scopeDriver : moduleDriver(registers, declaration as unknown as ModuleDeclaration, board),
-  );
   const counters = newCounters();
   const owners = ownership();
   const changeListeners = new Set<(change: Change) => void>();
   const progressListeners = new Set<(progress: Progress) => void>();
-  const grabsOf = new Map<Client, Set<Grab>>();
   const loggedAt = new Map<string, number>();
   const startedAt = Date.now() / 1e3;
-  const clock = options.clockSynchronised ?? hostClock().synchronised;
   let closed = false;
 
-  const scopes = scopeGrabs({
+  const reserved = reservations({ moduleOf, checkOwner, owners });
+  const tools: RecorderTools = {
     registers,
-    driver: scopeDriver,
     counters,
     board: identity.hostname,
-    clockSynchronised: clock,
+    clockSynchronised: options.clockSynchronised ?? hostClock().synchronised,
     progress: (progress) => tell(progressListeners, progress),
-  });
-
-  const parts = new Map<string, Module>(
-    drivers.map((driver) => {
-      const { name, parameters } = driver.description;
-      const settable = parameters.filter((parameter) => !parameter.readonly).map((parameter) => parameter.name);
-      const inTurn = serial();
-      const write = (job: () => Promise<Taken[]>): Promise<Taken[]> =>
-        inTurn(() => (driver === scopeDriver ? scopes.writing(job, (taken) => taken.length > 0) : job()));
-      return [name, { driver, name, settable, write }];
-    }),
-  );
+    // Drivers know their values by name; the declaration gives them their types.
+    values: (name) => moduleOf(name).driver.values as Record<string, Value>,
+    reserve: reserved.reserve,
+  };
+  const parts = new Map(modules.map((declaration) => [declaration.name, open(declaration)]));
+  const descriptions = [...parts.values()].map(({ driver }) => driver.description);
+  const measuring = recorders.map(({ module }) => module);
+  const grabs = grabbing({ measuring, moduleOf, write, checkOwner, checkOpen });
 
   const state = options.statePath
     ? stateFile(options.statePath, collect, log, ...(options.saveEveryMs === undefined ? [] : [options.saveEveryMs]))
@@ -110,56 +101,38 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
   await startUp();
 
-  // ---------------------------------------------------------------- start
+  // ---------------------------------------------------------------- parts
+
+  function open(declaration: (typeof modules)[number]): Module {
+    // What a driver's values are matters to its own recorder only; here all modules are alike.
+    const driver = moduleDriver(registers, declaration as unknown as ModuleDeclaration, board);
+    const { name, parameters } = driver.description;
+    const recorder = recorders.find(({ module }) => module === name)?.open(tools, driver);
+    const inTurn = serial();
+    return {
+      driver,
+      name,
+      settable: parameters.filter((parameter) => !parameter.readonly).map((parameter) => parameter.name),
+      recorder,
+      place: turnstile(),
+      write: (job) => inTurn(() => recorder?.writing?.(job, (taken) => taken.length > 0) ?? job()),
+    };
+  }
 
   async function startUp(): Promise<void> {
     const saved = await state?.load();
-    for (const module of parts.values()) {
-      await module.driver.readBack();
-      const wanted = saved?.[module.name] ?? {};
-      if (freshlyLoaded) await restore(module, wanted);
-      else module.driver.remember(wanted);
-    }
+    for (const { driver, name } of parts.values()) await bringUp(driver, saved?.[name] ?? {}, freshlyLoaded, log);
     const unknown = Object.keys(saved ?? {}).filter((name) => !parts.has(name));
     if (unknown.length > 0)
       log.warn({ modules: unknown }, 'the saved state has modules that this version does not know');
   }
 
-  /** Writes defaults and, over them, what was saved, as far as it is allowed. */
-  async function restore({ driver }: Module, saved: Values): Promise<void> {
-    const values: Record<string, unknown> = {};
-    for (const parameter of driver.description.parameters) {
-      if (!parameter.readonly) values[parameter.name] = parameter.default;
-    }
-    await driver.apply(driver.check(values));
-    await driver.apply(driver.check(allowed(driver, saved)));
-  }
-
-  /** What the driver accepts of the saved values: all, or one after the other as many as go together. */
-  function allowed(driver: ModuleDriver, saved: Values): Values {
-    try {
-      driver.check(saved);
-      return saved;
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
-    }
-    const good: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries(saved)) {
-      try {
-        driver.check({ ...good, [key]: value });
-        good[key] = value;
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        const module = driver.description.name;
-        log.warn({ module, parameter: key, reason: error.message }, 'a saved value is not taken');
-      }
-    }
-    return good;
-  }
-
+  /** Settings to be kept: those of a reserved module are the ones that it gets back. */
   async function collect(): Promise<Record<string, Record<string, Value>>> {
     const all: Record<string, Record<string, Value>> = {};
-    for (const { driver, name, settable } of parts.values()) all[name] = await driver.get(settable);
+    for (const { driver, name, settable } of parts.values()) {
+      all[name] = { ...(await driver.get(settable)), ...reserved.former(name) };
+    }
     return all;
   }
 
@@ -220,11 +193,34 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     announce(module.name, taken, client.owner);
   }
 
+  /** Every recorder ends what it does, and gives back what it reserved. */
+  async function stopRecorders(by: string): Promise<void> {
+    await Promise.all([...parts.values()].map(({ recorder }) => recorder?.stop(by)));
+  }
+
+  /** Each step is worth doing when another fails. @throws the first failure, after all steps */
+  async function allOff(by: string): Promise<void> {
+    const failures: unknown[] = [];
+    const attempt = (step: () => Promise<void>): Promise<void> => step().catch((error) => void failures.push(error));
+    const steps = [...parts.values()].map((module) =>
+      attempt(async () => {
+        const values = offValues(module.driver.description);
+        if (Object.keys(values).length === 0) return;
+        reserved.amend(module.name, values);
+        const taken = await module.write(() => module.driver.apply(module.driver.check(values)));
+        announce(module.name, taken, by);
+      }),
+    );
+    await Promise.all([...steps, attempt(() => undrivenOff(registers, descriptions))]);
+    log.info({ by }, 'all outputs off');
+    if (failures.length > 0) throw failures[0];
+  }
+
   // ---------------------------------------------------------------- the instrument
 
   return {
     identity,
-    modules: drivers.map((driver) => driver.description),
+    modules: descriptions,
 
     describe: (name): ModuleDescription => moduleOf(name).driver.description,
 
@@ -240,60 +236,13 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       return module.driver.get(Object.keys(values));
     },
 
-    grab(client, name, wanted: GrabOptions = {}) {
-      const mine = grabsOf.get(client) ?? new Set();
-      grabsOf.set(client, mine);
-      let stoppedBy: string | undefined;
-      let inner: Grab | undefined;
-
-      const configureFirst = async (config: Values): Promise<void> => {
-        const module = moduleOf(name);
-        checkOwner(client, name);
-        const { values } = module.driver.check(config);
-        refuseHopeless({ ...scopeDriver.values, ...values });
-        await write(client, module, config);
-      };
-      const begun = async (): Promise<Trace> => {
-        checkOpen();
-        const { description } = moduleOf(name).driver;
-        if (!description.grabs) {
-          const able = drivers.filter((driver) => driver.description.grabs).map((driver) => driver.description.name);
-          throw new Refusal(`${name} records no traces; ${able.join(', ')} does.`);
-        }
-        checkGrabOptions({ ...wanted });
-        const { config, ...rest } = wanted;
-        if (config === undefined || Object.keys(config).length === 0) {
-          inner = scopes.grab(rest);
-          return inner.result;
-        }
-        await configureFirst(config);
-        if (stoppedBy !== undefined) throw new Refusal(`The grab was stopped by ${stoppedBy}.`);
-        checkOpen();
-        inner = scopes.grab(rest);
-        return inner.result;
-      };
-
-      const result = begun();
-      const grab: Grab = {
-        result,
-        stop(by) {
-          stoppedBy ??= by;
-          inner?.stop(by);
-        },
-      };
-      mine.add(grab);
-      const forget = (): void => {
-        mine.delete(grab);
-        if (mine.size === 0 && grabsOf.get(client) === mine) grabsOf.delete(client);
-      };
-      result.then(forget, forget);
-      return grab;
-    },
+    // The scope's recorder brings traces.
+    grab: grabs.grab as Instrument['grab'],
 
     async stop(client, name) {
       const module = moduleOf(name);
       checkOwner(client, name);
-      if (module.driver === scopeDriver) await scopes.stop(client.owner);
+      await module.recorder?.stop(client.owner);
     },
 
     async attach(client, name, mode) {
@@ -310,8 +259,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     },
 
     leave(client) {
-      for (const grab of [...(grabsOf.get(client) ?? [])]) grab.stop(`${client.owner}, who left`);
-      grabsOf.delete(client);
+      grabs.leave(client);
       const free = owners.leave(client);
       if (free.length > 0) log.info({ modules: free, owner: client.owner }, 'free again');
     },
@@ -325,7 +273,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       return {
         since: startedAt,
         holders: owners.holders(),
-        acquisitions: { scope: scopes.running() ?? null },
+        acquisitions: Object.fromEntries(measuring.map((name) => [name, parts.get(name)?.recorder?.running() ?? null])),
         counters: { ...counters },
         bus: { name: bus.name, ...bus.traffic },
         ...(state ? { state: { ...state.status } } : {}),
@@ -345,27 +293,11 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     async close() {
       if (closed) return;
       closed = true;
-      await scopes.stop('pitayad, which ends');
+      await stopRecorders('pitayad, which ends');
       await state?.close();
       if (onStop === 'zero') await allOff('pitayad, which ends');
     },
   };
-
-  async function allOff(by: string): Promise<void> {
-    const failures: unknown[] = [];
-    const attempts = outputsOff(registers, drivers).map(async ({ module, act }): Promise<void> => {
-      const known = module === undefined ? undefined : parts.get(module);
-      try {
-        const taken = known ? await known.write(act) : await act();
-        if (module !== undefined) announce(module, taken, by);
-      } catch (error) {
-        failures.push(error);
-      }
-    });
-    await Promise.all(attempts);
-    log.info({ by }, 'all outputs off');
-    if (failures.length > 0) throw failures[0];
-  }
 }
 
 /** Jobs one after the other, in the order of the calls; a failed one does not stop the next. */

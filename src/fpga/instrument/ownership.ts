@@ -14,6 +14,13 @@ export interface Ownership {
   leave(client: Client): string[];
   /** @throws Refusal that names the holder, unless the client may write the module */
   check(client: Client, module: string): void;
+  /**
+   * Takes a module for a measurement made in the client's name: until the returned function is called nobody else
+   * writes it. The claim on it stays as it was.
+   * @param by the instrument that takes it: `networkanalyzer`
+   * @throws Refusal that names the holder
+   */
+  reserve(client: Client, module: string, by: string): () => void;
   holder(module: string): Holder | undefined;
   holders(): Record<string, Holder>;
 }
@@ -29,6 +36,8 @@ export function ownership(now: () => number = () => Date.now() / 1e3): Ownership
   const claims = new Map<string, Claim>();
   /** Connections that were ever seen, with the name that they had then. */
   const names = new Map<Client, string>();
+  /** Modules that a measurement has for itself, and who measures. */
+  const reserved = new Map<string, string>();
 
   /** Learns of connections and of their renaming. */
   function see(client: Client): void {
@@ -87,8 +96,18 @@ export function ownership(now: () => number = () => Date.now() / 1e3): Ownership
       return free;
     },
 
+    reserve(client, module, by) {
+      this.check(client, module);
+      reserved.set(module, `${by}, for ${client.owner}`);
+      return () => reserved.delete(module);
+    },
+
     check(client, module) {
       see(client);
+      const user = reserved.get(module);
+      if (user !== undefined) {
+        throw new Refusal(`${module} is in use by ${user}, so that it cannot be written; nothing was changed.`);
+      }
       const claim = claims.get(module);
       if (claim && claim.owner !== client.owner) refuseHeld(module, claim, `so that ${client.owner} cannot write it`);
     },

@@ -85,6 +85,7 @@ export function asg(n: 0 | 1) {
     delay_between_bursts: integer(at(0x20), { help: 'Pause between bursts.', unit: 'us' }),
     trigger_source: choice(source, ASG_TRIGGER_SOURCES, {
       help: 'What starts the generator: ext is pin DIO0_P of the expansion connector. Setting it makes a new start; off stops, at the first value of the waveform. Immediately, set again, repeats a burst.',
+      off: 'off',
     }),
     random_phase: bool(random, { help: 'The table is read in random order, as for noise.' }),
     on: bool(bit(7), { help: 'Off: the signal is 0, whatever offset is set.', inverted: true, default: true }),

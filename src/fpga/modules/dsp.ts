@@ -80,6 +80,7 @@ export function outputDirect(field: Field) {
   return choice(field, OUTPUTS, {
     help: 'Outputs to which the signal is added; their sum is cut off at ±1 V.',
     label: 'Output',
+    off: 'off',
   });
 }
 

@@ -359,7 +359,7 @@ test('options that no grab can have are refused, with what is allowed, and write
       assert.match(sentence, /^(The \w+ of a grab is|A grab has no option).* nothing was changed\.$/);
     }
   }
-  assert.match(await refusal(instrument.grab(alice, 'asg0').result), /records no traces; scope does/);
+  assert.match(await refusal(instrument.grab(alice, 'asg0').result), /measures nothing; what can be grabbed: scope/);
   assert.match(await refusal(instrument.grab(alice, 'skope').result), /did you mean scope/);
   assert.deepEqual(bus.traffic, before);
 });

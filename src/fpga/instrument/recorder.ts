@@ -1,0 +1,72 @@
+/**
+ * How a module measures. Each module that answers `grab` has one recorder, be it hardware (the scope) or software on
+ * the board that uses other modules (the network analyzer an iq, the spectrum analyzer the scope).
+ */
+import type { Value } from '../description.ts';
+import type { ModuleDeclaration, Parameters, TypedDriver, ValuesOf } from '../module.ts';
+import type { RegisterFile } from '../registers.ts';
+import type { Counters } from './counters.ts';
+import type { Client, Grab, GrabOptions, Measurement, Progress } from './instrument.ts';
+
+export interface Recorder {
+  /** Whether `start` and `points` may be asked for. */
+  readonly parts?: boolean;
+  /** Measures from now on. Options have been checked; settings that came along are written. */
+  grab(client: Client, options: Omit<GrabOptions, 'config'>): Grab<Measurement>;
+  /** Every change of the module's settings goes through here, where it matters to what is under way. */
+  writing?<T>(write: () => Promise<T>, changed: (outcome: T) => boolean): Promise<T>;
+  /** @throws Refusal: with these settings no measurement would ever end. Called before settings of a grab are written. */
+  refuseHopeless?(values: Readonly<Record<string, Value>>): void;
+  /** Ends everything, for all. */
+  stop(by: string): Promise<void>;
+  /** For `status`: undefined when idle. */
+  running(): Record<string, unknown> | undefined;
+}
+
+/** What the instrument lends to a recorder. */
+export interface RecorderTools {
+  readonly registers: RegisterFile;
+  readonly counters: Counters;
+  /** Name of the board, in the data. */
+  readonly board: string;
+  /** Whether the host's clock is right. */
+  clockSynchronised(): boolean;
+  progress(progress: Progress): void;
+  /** Present values of any module, without a bus word. */
+  values(module: string): Readonly<Record<string, Value>>;
+  /**
+   * Takes modules for one measurement, as soon as grabs that run on them are over. From then on until `release`
+   * nobody else writes them, and grabs of them wait.
+   * @param by name of the instrument that takes them: `networkanalyzer`
+   * @param signal gives up waiting (then the promise is rejected with the signal's reason)
+   * @throws Refusal that names the holder, where somebody else owns one of them
+   */
+  reserve(client: Client, modules: readonly string[], by: string, signal: AbortSignal): Promise<Reservation>;
+}
+
+/** Modules that one measurement has for itself. */
+export interface Reservation {
+  /** Writes settings; they are checked like those of a client. Gives what the hardware took. */
+  configure(module: string, values: Readonly<Record<string, Value>>): Promise<Record<string, Value>>;
+  grab(module: string, options: Omit<GrabOptions, 'config'>): Grab<Measurement>;
+  /** Puts the former settings back, whatever happened meanwhile, and lets others at the modules. Once. */
+  release(): Promise<void>;
+}
+
+/** A module with its recorder, as in the table of recorders.ts. */
+export interface RecorderEntry {
+  readonly module: string;
+  open(tools: RecorderTools, driver: TypedDriver<unknown>): Recorder;
+}
+
+/** Binds a recorder to its module's declaration, which gives its driver the types of the module's values. */
+export function recorderOf<P extends Parameters>(
+  declaration: ModuleDeclaration<P>,
+  open: (tools: RecorderTools, driver: TypedDriver<ValuesOf<{ readonly parameters: P }>>) => Recorder,
+): RecorderEntry {
+  return {
+    module: declaration.name,
+    // The instrument gives each entry the driver that was made from the entry's own declaration.
+    open: (tools, driver) => open(tools, driver as TypedDriver<ValuesOf<{ readonly parameters: P }>>),
+  };
+}

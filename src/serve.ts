@@ -7,12 +7,9 @@ import type { BusChoice, Config } from './config.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
-import type { RegisterBus } from './fpga/bus/bus.ts';
-import { openDevmem } from './fpga/bus/devmem.ts';
-import { openMonitor } from './fpga/bus/monitor.ts';
-import { openSimulator } from './fpga/bus/simulator/simulator.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
+import { openBus } from './open-bus.ts';
 import { listen } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
@@ -87,20 +84,6 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const { hostname: _host, ...board } = identity;
   log.info({ pymodaq: { host: door.address, port: door.port }, bus: bus.name, ...simulated, ...board }, 'serving');
   manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
-}
-
-async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<RegisterBus> {
-  if (choice.kind === 'devmem') return openDevmem();
-  if (choice.kind === 'simulator') return openSimulator({ frontEnd: config.front_end });
-  const { host, port } = choice;
-  return openMonitor({
-    host,
-    port,
-    onConnection: (connected, reason) => {
-      if (connected) log.info({ host, port }, 'the monitor_server is there again');
-      else log.warn({ host, port, reason }, 'the monitor_server is lost; connecting again');
-    },
-  });
 }
 
 /** Exit status, as soon as the daemon has to end: 0 by a signal, 1 by a fault. */

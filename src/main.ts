@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from './board.ts';
 import { addOptions, readConfig } from './config.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
+import { selftestCommand } from './selftest-command.ts';
 import { serve } from './serve.ts';
 import { shellCommands } from './shell.ts';
 import { simulateCommand } from './simulate.ts';
@@ -23,6 +24,7 @@ function commands(): Command {
     },
   );
   shellCommands(program);
+  selftestCommand(program);
   simulateCommand(program);
   wireCommand(program);
   return program;

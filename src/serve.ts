@@ -10,7 +10,7 @@ import { ConfigurationError, PitayadError } from './errors.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openBus } from './open-bus.ts';
-import { listen } from './server/listen.ts';
+import { type ListenOptions, listen } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
 /** Whatever has not ended by then, in ms, is cut off. */
@@ -63,14 +63,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   ends.push(() => instrument.close());
 
   const modules = instrument.modules.map(({ name }) => name);
-  const door = await listen(instrument, log, {
-    listen: config.listen,
-    maxClients: config.max_clients,
-    maxClientsPerHost: config.max_clients_per_host,
-    maxMessageBytes: config.max_message_bytes,
-    maxQueuedBytes: config.max_queued_bytes,
-    allowedNetworks: config.allowed_networks,
-  });
+  const door = await listen(instrument, log, doorOptions(config));
   ends.push(() => door.close());
 
   if (config.discovery) {
@@ -84,6 +77,18 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const { hostname: _host, ...board } = identity;
   log.info({ pymodaq: { host: door.address, port: door.port }, bus: bus.name, ...simulated, ...board }, 'serving');
   manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
+}
+
+/** What of the configuration concerns the door for PyMoDAQ. */
+export function doorOptions(config: Config): ListenOptions {
+  return {
+    listen: config.listen,
+    maxClients: config.max_clients,
+    maxClientsPerHost: config.max_clients_per_host,
+    maxMessageBytes: config.max_message_bytes,
+    maxQueuedBytes: config.max_queued_bytes,
+    allowedNetworks: config.allowed_networks,
+  };
 }
 
 /** Exit status, as soon as the daemon has to end: 0 by a signal, 1 by a fault. */

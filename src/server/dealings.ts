@@ -114,6 +114,8 @@ export function openDealings(options: DealingsOptions): Dealings {
         withdraw('request', writes);
         await instrument.off(client);
         return dict({ off: true });
+      case 'selftest':
+        return dict(await instrument.selftest(client, fields));
       case 'list':
         return dict(list(fields));
       case 'subscribe':

@@ -87,6 +87,11 @@ export const commands = {
     immediate: true,
     help: 'every output off, whoever owns what; writes of this connection that wait are withdrawn',
   },
+  selftest: {
+    answer: 'Reply',
+    fields: ['loop', 'timeout'],
+    help: 'test the board; `loop`: how out1 and out2 come back to in1 and in2, cables (the default) or digital',
+  },
   list: { answer: 'Reply', fields: ['module'], help: 'the board, its modules and their parameters' },
   subscribe: { answer: 'Reply', fields: ['on'], help: 'be told of changes and progress (`on`: false ends it)' },
   status: { answer: 'Reply', fields: [], immediate: true, help: 'who holds what, counters, bus' },

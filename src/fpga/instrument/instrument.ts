@@ -4,6 +4,7 @@
  * errors.ts) and has changed nothing.
  */
 import type { ModuleDescription, Value } from '../description.ts';
+import type { SelftestReport } from './selftest/figures.ts';
 
 /** Which board this is; announced by mDNS and written into the data. */
 export interface BoardIdentity {
@@ -171,6 +172,14 @@ export interface Instrument {
 
   /** Every output off, generators stopped; works whoever owns what. */
   off(client: Client): Promise<void>;
+
+  /**
+   * Tests the board, with all modules reserved meanwhile and all settings as they were afterwards. Ends when the client
+   * leaves.
+   * @param options as they came, not judged
+   * @throws Refusal: an option that there is not; somebody else owns a module
+   */
+  selftest(client: Client, options: Readonly<Record<string, unknown>>): Promise<SelftestReport>;
 
   /** Facts for `status`: holders, running acquisitions, counters, bus. JSON-able. */
   status(): Promise<Record<string, unknown>>;

@@ -21,6 +21,7 @@ import { ownership } from './ownership.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { recorders } from './recorders.ts';
 import { reservations } from './reservations.ts';
+import { checkSelftestOptions, selftest } from './selftest/selftest.ts';
 import { bringUp, type Values } from './start-up.ts';
 import { stateFile } from './state.ts';
 import { type Turnstile, turnstile } from './turnstile.ts';
@@ -75,6 +76,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const owners = ownership();
   const changeListeners = new Set<(change: Change) => void>();
   const progressListeners = new Set<(progress: Progress) => void>();
+  const tests = new Map<Client, Set<AbortController>>();
   const loggedAt = new Map<string, number>();
   const startedAt = Date.now() / 1e3;
   let closed = false;
@@ -260,8 +262,23 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
     leave(client) {
       grabs.leave(client);
+      for (const test of tests.get(client) ?? []) test.abort(new Refusal('The client of the self-test left.'));
       const free = owners.leave(client);
       if (free.length > 0) log.info({ modules: free, owner: client.owner }, 'free again');
+    },
+
+    async selftest(client, wanted) {
+      checkOpen();
+      const test = checkSelftestOptions(wanted);
+      const over = new AbortController();
+      const mine = tests.get(client) ?? new Set();
+      tests.set(client, mine.add(over));
+      try {
+        return await selftest(tools, descriptions, client, test, over.signal);
+      } finally {
+        mine.delete(over);
+        if (mine.size === 0) tests.delete(client);
+      }
     },
 
     async off(client) {

@@ -1,0 +1,72 @@
+/** PID and lock-in: what is set is what the signal gets. No cable is needed but where the name says so. */
+import { type Bench, type Check, SINE } from './bench.ts';
+import { around } from './figures.ts';
+import { fitSine, type SampledSignal, slope, wrapped } from './signals.ts';
+
+/** A pid that does nothing yet, whatever it was used for before. */
+const IDLE_PID = {
+  input: 'off',
+  output_direct: 'off',
+  setpoint: 0,
+  p: 0,
+  i: 0,
+  ival: 0,
+  inputfilter: [0],
+  min_voltage: -1,
+  max_voltage: 1,
+  paused: false,
+  differential_mode_enabled: false,
+} as const;
+
+async function both(bench: Bench, config: Parameters<Bench['record']>[0]): Promise<[SampledSignal, SampledSignal]> {
+  const [first, second] = await bench.record(config);
+  if (!first || !second) throw new Error('The scope brought fewer than two channels.');
+  return [first, second];
+}
+
+const proportional: Check = {
+  name: 'PID, proportional',
+  async *run(bench) {
+    const { frequency = Number.NaN } = await bench.set('asg0', { ...SINE, frequency: 50e3, amplitude: 0.5 });
+    for (const p of [0.5, -1.5]) {
+      await bench.set('pid0', { ...IDLE_PID, input: 'asg0', p });
+      const [input, output] = (await both(bench, { input1: 'asg0', input2: 'pid0' })).map((one) =>
+        fitSine(one, frequency),
+      );
+      if (!input || !output) throw new Error('There is no sine.');
+      const sign = Math.abs(wrapped(output.phase - input.phase)) > Math.PI / 2 ? -1 : 1;
+      yield around(`gain, p = ${p}`, (sign * output.amplitude) / input.amplitude, '', p, 0.005);
+    }
+  },
+};
+
+/** Unity-gain frequency of the integrator in Hz, and its error signal in V: it crosses the range in 0.6 ms. */
+const INTEGRAL = { i: 5e3, setpoint: -0.1 } as const;
+/** The ramp is sent from the bottom again and again, in ms, until the scope has seen one. */
+const RAMP_EVERY_MS = 300;
+/** Points around the crossing of 0 V in which the ramp is straight. */
+const STRAIGHT = 2000;
+
+const integral: Check = {
+  name: 'PID, integral',
+  async *run(bench) {
+    const { setpoint = Number.NaN, i = Number.NaN } = await bench.set('pid0', { ...IDLE_PID, ...INTEGRAL });
+    let recorded = false;
+    const recording = both(bench, { input1: 'pid0', input2: 'pid0', trigger_source: 'ch1_positive_edge' });
+    const end = (): void => {
+      recorded = true;
+    };
+    const over = recording.then(end, end);
+    while (!recorded) {
+      await Promise.race([over, new Promise((resolve) => setTimeout(resolve, RAMP_EVERY_MS))]);
+      if (!recorded) await bench.set('pid0', { ival: -1 });
+    }
+    const [ramp] = await recording;
+    const middle = Math.round(-ramp.t0 / ramp.dt);
+    const found = slope(ramp, middle - STRAIGHT, middle + STRAIGHT);
+    const expected = -2 * Math.PI * i * setpoint;
+    yield around('slope of the ramp', found, 'V/s', expected, 0.005 * expected);
+  },
+};
+
+export const loopChecks: readonly Check[] = [proportional, integral];

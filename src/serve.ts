@@ -60,11 +60,14 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     onStop: config.outputs_on_stop,
     ...(statePath ? { statePath } : {}),
   });
-  ends.push(() => instrument.close());
+  // A daemon that never served leaves the outputs to the one that does.
+  let served = false;
+  ends.push(() => instrument.close(served ? undefined : 'hold'));
 
   const modules = instrument.modules.map(({ name }) => name);
   const door = await listen(instrument, log, doorOptions(config));
   ends.push(() => door.close());
+  served = true;
 
   if (config.discovery) {
     const announcement = announceByBonjour(boardService(identity, modules, door), log);

@@ -205,6 +205,10 @@ test('outputs stay when the daemon ends and comes back, or are zeroed, as config
   assert.equal((await first.end('SIGTERM')).status, 0);
 
   const second = await serve(started, ...options, '--outputs-on-stop', 'zero');
+  // One that cannot serve takes nothing away from the one that does.
+  const taken = ['--listen', `127.0.0.1:${second.serving.pymodaq.port}`, '--no-discovery'];
+  const rival = start(started, ['serve', ...options, ...taken, '--outputs-on-stop', 'zero']);
+  assert.equal((await rival.ended).status, 1);
   const { out } = await start(started, ['get', 'asg1', 'amplitude', 'output_direct', '--json', ...at(second)]).ended;
   assert.deepEqual(JSON.parse(out), { amplitude: 0.25, output_direct: 'out2' });
   assert.equal((await second.end('SIGTERM')).status, 0);

@@ -136,6 +136,8 @@ export interface Holder {
   readonly since: number;
 }
 
+export type OutputsOnStop = 'hold' | 'zero';
+
 export interface Instrument {
   readonly identity: BoardIdentity;
   readonly modules: readonly ModuleDescription[];
@@ -188,6 +190,9 @@ export interface Instrument {
   onChange(listener: (change: Change) => void): () => void;
   onProgress(listener: (progress: Progress) => void): () => void;
 
-  /** Ends acquisitions and saves the state. Outputs stay (`hold`) or go to zero, as configured. */
-  close(): Promise<void>;
+  /**
+   * Ends acquisitions and saves the state. Outputs stay (`hold`) or go to zero, as configured, unless `outputs` says
+   * what they do.
+   */
+  close(outputs?: OutputsOnStop): Promise<void>;
 }

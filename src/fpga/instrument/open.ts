@@ -15,7 +15,7 @@ import { registerFile } from '../registers.ts';
 import { hostClock } from './clock.ts';
 import { newCounters } from './counters.ts';
 import { grabbing } from './grabbing.ts';
-import type { BoardIdentity, Change, Client, Instrument, Progress } from './instrument.ts';
+import type { BoardIdentity, Change, Client, Instrument, OutputsOnStop, Progress } from './instrument.ts';
 import { offValues, undrivenOff } from './off.ts';
 import { ownership } from './ownership.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
@@ -31,7 +31,7 @@ export interface OpenOptions {
   readonly identity: BoardIdentity;
   readonly log: Logger;
   /** What outputs do when the instrument is closed. Default: hold. */
-  readonly onStop?: 'hold' | 'zero';
+  readonly onStop?: OutputsOnStop;
   /** Where settings are kept; none: they are lost with the FPGA's. */
   readonly statePath?: string;
   /**
@@ -307,12 +307,12 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       return () => progressListeners.delete(listener);
     },
 
-    async close() {
+    async close(outputs = onStop) {
       if (closed) return;
       closed = true;
       await stopRecorders('pitayad, which ends');
       await state?.close();
-      if (onStop === 'zero') await allOff('pitayad, which ends');
+      if (outputs === 'zero') await allOff('pitayad, which ends');
     },
   };
 }

@@ -12,7 +12,7 @@ import { registerFile } from './fpga/registers.ts';
 export const VERSION = packageJson.version;
 
 /** SHA-256 of the FPGA's image: red_pitaya.bin of PyRPL 0.9.9.1. The simulator does what that image does. */
-const BITSTREAM_SHA256 = '4894f44b7611f2f0cbc18d339596f28476e452de1bac01a30206864ccd92fffe';
+export const BITSTREAM_SHA256 = '4894f44b7611f2f0cbc18d339596f28476e452de1bac01a30206864ccd92fffe';
 
 /**
  * Whether this machine has the registers itself: an ARM processor, in a Zynq 7000 as the kernel's device tree says.

@@ -7,6 +7,7 @@ import type { BusChoice, Config } from './config.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
+import { wrongConstants } from './fpga/identity.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openBus } from './open-bus.ts';
@@ -51,6 +52,11 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const bus = await openBus(choice, config, log);
   ends.push(() => bus.close());
 
+  if ((await wrongConstants(bus)) > 0) {
+    throw new ConfigurationError(
+      `what answers at ${bus.name} is not PyRPL’s design: load it first (pitayad load-fpga on the board)`,
+    );
+  }
   const identity = await identify(bus);
   const statePath = config.state ?? (choice.kind === 'devmem' ? join(STATE_FOLDER, 'state.json') : undefined);
   const instrument = await openInstrument({

@@ -1,26 +1,19 @@
 /** The registers themselves: is it the right image, does every word arrive, how long does one take? */
 import { CLOCK_HZ } from '../../bus/bus.ts';
+import { wrongConstants } from '../../identity.ts';
 import type { Check } from './bench.ts';
 import { around, atMost, type Figure } from './figures.ts';
-
-/**
- * Constants that PyRPL's image has been built with, and no other: filter stages and widths of pid, iir and iq.
- * Sources: red_pitaya_pid_block.v, red_pitaya_iir_block.v, red_pitaya_iq_block.v.
- */
-const CONSTANTS: readonly (readonly [address: number, value: number])[] = [
-  [0x4030_020c, 24],
-  [0x4030_0204, 32],
-  [0x4034_0204, 29],
-  [0x4035_0214, 24],
-  [0x4035_0208, 32],
-];
 
 const identity: Check = {
   name: 'identity of the FPGA image',
   async *run({ registers: { bus } }) {
-    let wrong = 0;
-    for (const [address, value] of CONSTANTS) if ((await bus.read(address)) !== value) wrong++;
-    yield atMost('wrong constants', wrong, '', 0, 'another FPGA image is loaded: reload that of PyRPL');
+    yield atMost(
+      'wrong constants',
+      await wrongConstants(bus),
+      '',
+      0,
+      'another FPGA image is loaded: reload that of PyRPL',
+    );
     yield around('house keeping id', (await bus.read(0x4000_0000)) & 0xf, '', 1, 0);
   },
 };

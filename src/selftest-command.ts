@@ -107,8 +107,15 @@ async function throughput(board: BoardClient): Promise<Finding> {
   for (let k = 0; k < GRABS; k++) await board.ask('grab', { module: 'scope' }, { patient: true });
   const rate = (GRABS * 1e3) / (performance.now() - begin);
   await board.reply('configure', { module: 'scope', config: before });
-  const figure: Figure = { what: 'traces of 2 channels', value: rate, unit: '1/s', min: 1 };
+  const { bus } = await board.reply('status');
+  const figure: Figure = { what: 'traces of 2 channels', value: rate, unit: '1/s', ...slowest(bus) };
   return { check: 'throughput to this client', passed: within(figure), figure };
+}
+
+/** What a board itself manages at least, in traces a second; over another bus it says nothing of the board. */
+function slowest(bus: unknown): { readonly min?: number } {
+  const onBoard = typeof bus === 'object' && bus !== null && 'name' in bus && bus.name === 'devmem';
+  return onBoard ? { min: 5 } : {};
 }
 
 // ---------------------------------------------------------------- text for people

@@ -186,7 +186,7 @@ test('what is refused is one sentence on standard error, with status 1; bad opti
     [['set', 'asg0', 'waveform=sine'], 1, /must be one of.*did you mean sin\?/],
     [['set', 'asg0', 'on=yes'], 1, /must be true or false/],
     [['set', 'asg0', 'amplitude'], 2, /"amplitude" is no PARAMETER=VALUE/],
-    [['grab', 'asg0'], 1, /asg0 records no traces/],
+    [['grab', 'asg0'], 1, /asg0 measures nothing/],
     [['grab', '--points', 'all'], 2, /must be a whole number/],
     [['grab', '--nonsense'], 2, /unknown option/],
     [['set', 'asg0'], 2, /missing required argument/],

@@ -25,6 +25,8 @@ export interface ParameterDescription {
   readonly choices?: readonly (string | number)[];
   readonly readonly: boolean;
   readonly default: Value;
+  /** A state that can be set, such as an integrator's value, but no setting: it is neither saved nor restored. */
+  readonly momentary?: true;
   /** Where `move_home` goes; absent: there is no home. */
   readonly home?: number;
   /** What the command `off` sets; absent: it leaves the parameter as it is. */

@@ -37,6 +37,8 @@ export interface Parameter<T extends Value = Value> {
   readonly home?: number;
   /** What the command `off` sets. */
   readonly off?: Value;
+  /** A state, no setting: neither saved nor restored. */
+  readonly momentary?: true;
   /** The hardware changes it by itself: read at each `get`. */
   readonly volatile: boolean;
   /** Where it is kept; none: in the driver alone. */
@@ -357,7 +359,7 @@ export function derived(
 
 /** The description that the world outside sees. */
 export function describe(key: string, parameter: Parameter): ParameterDescription {
-  const { kind, help, unit, min, max, choices, home, off } = parameter;
+  const { kind, help, unit, min, max, choices, home, off, momentary } = parameter;
   const words = key.replaceAll('_', ' ');
   return {
     name: key,
@@ -372,6 +374,7 @@ export function describe(key: string, parameter: Parameter): ParameterDescriptio
     ...(choices === undefined ? {} : { choices }),
     ...(home === undefined ? {} : { home }),
     ...(off === undefined ? {} : { off }),
+    ...(momentary ? { momentary } : {}),
   };
 }
 

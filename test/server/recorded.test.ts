@@ -54,7 +54,7 @@ const expected: Readonly<Record<string, Readonly<Record<string, readonly RegExp[
     move_home: [/^move_done/],
     stop_motion: [/^move_done/],
     set_info: [/^Error .*asg0 has no parameter "epsilon"/],
-    'Send Data 0D': [/^Error .*asg0 records no traces; scope does/],
+    'Send Data 0D': [/^Error .*asg0 measures nothing; what can be grabbed: scope/],
     Hello: [/^Error .*no word "Hello"/],
   },
   GRABBER: {

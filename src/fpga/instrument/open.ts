@@ -16,7 +16,7 @@ import { hostClock } from './clock.ts';
 import { newCounters } from './counters.ts';
 import { grabbing } from './grabbing.ts';
 import type { BoardIdentity, Change, Client, Instrument, OutputsOnStop, Progress } from './instrument.ts';
-import { offValues, undrivenOff } from './off.ts';
+import { offValues, readOutputs, undrivenOff } from './off.ts';
 import { ownership } from './ownership.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { recorders } from './recorders.ts';
@@ -54,7 +54,7 @@ const LOG_QUIET_MS = 10_000;
 export interface Module {
   readonly driver: TypedDriver<unknown>;
   readonly name: string;
-  /** Names of the parameters that can be written. */
+  /** Names of the parameters that are settings. */
   readonly settable: readonly string[];
   /** What makes its measurements, where it makes any. */
   readonly recorder: Recorder | undefined;
@@ -114,7 +114,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     return {
       driver,
       name,
-      settable: parameters.filter((parameter) => !parameter.readonly).map((parameter) => parameter.name),
+      settable: parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name),
       recorder,
       place: turnstile(),
       write: (job) => inTurn(() => recorder?.writing?.(job, (taken) => taken.length > 0) ?? job()),
@@ -204,6 +204,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   async function allOff(by: string): Promise<void> {
     const failures: unknown[] = [];
     const attempt = (step: () => Promise<void>): Promise<void> => step().catch((error) => void failures.push(error));
+    await attempt(() => readOutputs(registers));
     const steps = [...parts.values()].map((module) =>
       attempt(async () => {
         const values = offValues(module.driver.description);

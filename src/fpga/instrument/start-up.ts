@@ -15,7 +15,7 @@ export async function bringUp(driver: ModuleDriver, saved: Values, freshlyLoaded
   if (!freshlyLoaded) return driver.remember(saved);
   const defaults: Record<string, unknown> = {};
   for (const parameter of driver.description.parameters) {
-    if (!parameter.readonly) defaults[parameter.name] = parameter.default;
+    if (!parameter.readonly && !parameter.momentary) defaults[parameter.name] = parameter.default;
   }
   await driver.apply(driver.check(defaults));
   await driver.apply(driver.check(allowed(driver, saved, log)));

@@ -3,7 +3,7 @@
  * Sources: PyRPL red_pitaya_dsp.v, hardware_modules/dsp.py.
  */
 import { block, type Field } from '../fields.ts';
-import { bool, choice, type Words } from '../parameters.ts';
+import { bool, choice, volts, type Words } from '../parameters.ts';
 
 /** Every signal that can be an input, by its code. */
 export const SIGNALS = {
@@ -68,6 +68,24 @@ export function dsp(signal: keyof typeof WINDOWS): Window {
   const known = windows.get(code) ?? window(code);
   windows.set(code, known);
   return known;
+}
+
+/**
+ * The bit that lets a module run: 0 pauses a pid, and holds the oscillator of an iq at its start. One register for all
+ * modules, seen in every window; here always by that of pid0, so that there is one shadow of it.
+ */
+export function sync(module: Signal): Field {
+  const code = SIGNALS[module];
+  const known = syncs.get(code) ?? block(0x4030_0000)(0xc, { bits: 1, shift: code });
+  syncs.set(code, known);
+  return known;
+}
+
+const syncs = new Map<number, Field>();
+
+/** The module's signal at this moment. PyRPL takes 8191 counts for 1 V here, and 8192 elsewhere. */
+export function present(module: Signal) {
+  return volts(dsp(module).now, { help: 'The signal that leaves the module right now.', label: 'Output signal' });
 }
 
 /** Which signal goes in. */

@@ -1,5 +1,6 @@
 /** What the checks of a self-test work with: the instrument's modules, all of them reserved. */
 import type { Value } from '../../description.ts';
+import type { Signal } from '../../modules/dsp.ts';
 import type { RegisterFile } from '../../registers.ts';
 import type { Figure } from './figures.ts';
 import type { SampledSignal } from './signals.ts';
@@ -16,7 +17,7 @@ export interface Bench {
   /** One trace of the scope with these settings, over `PLAIN`: one signal a channel, in V. */
   record(config: Readonly<Record<string, Value>>): Promise<readonly SampledSignal[]>;
   /** Means of signals over a moment, in V. */
-  sample(signals: readonly string[]): Promise<Record<string, number>>;
+  sample(signals: readonly Signal[]): Promise<Partial<Record<Signal, number>>>;
 }
 
 /** Settings of the scope that every trace starts from: both channels, at once. */

@@ -69,7 +69,7 @@ const sampler: Check = {
   async *run(bench) {
     await bench.set('asg0', { waveform: 'dc', amplitude: 0, offset: LEVEL, output_direct: 'out1' });
     const now = await bench.sample(['asg0', 'out1', 'out2', 'in1']);
-    for (const signal of ['asg0', 'out1']) {
+    for (const signal of ['asg0', 'out1'] as const) {
       yield around(`level of ${signal}`, now[signal] ?? Number.NaN, 'V', LEVEL, 2 * VOLTS_PER_COUNT);
     }
     const { gain, offset } = TOLERANCE[bench.loop];

@@ -1,0 +1,95 @@
+/**
+ * The three PID controllers: proportional and integral part, four input filters, limits. Sources: PyRPL
+ * red_pitaya_pid_block.v, hardware_modules/pid.py.
+ */
+import { CLOCK_HZ } from '../bus/bus.ts';
+import { block } from '../fields.ts';
+import { filter } from '../filter.ts';
+import { fpgaModule, ordered } from '../module.ts';
+import { bool, choice, fixed, gain, volts } from '../parameters.ts';
+import { VOLTS_PER_COUNT } from '../volts.ts';
+import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
+
+/** Fractional bits of p. */
+const P_BITS = 12;
+/** Unity-gain frequency of one step of i, in Hz: the integrator has 32 fractional bits and advances each clock. */
+const I_STEP = CLOCK_HZ / (2 ** 32 * 2 * Math.PI);
+
+/** Which gains stop while the controller is paused: one bit each, 1 i, 2 p, 4 d (which is not built in). */
+const PAUSE_GAINS = { off: 0, i: 1, p: 2, pi: 3, d: 4, id: 5, pd: 6, pid: 7 } as const;
+
+function pid(name: 'pid0' | 'pid1' | 'pid2') {
+  const window = dsp(name);
+  const at = block(window.input.address);
+  const partner = { pid0: 'pid1', pid1: 'pid0', pid2: undefined }[name];
+  const level = (offset: number) => at(offset, { bits: 14, signed: true });
+  return fpgaModule(
+    {
+      name,
+      title: `PID ${name.slice(-1)}`,
+      help: 'Controller: output = p · error + integral of i · error, error = filtered input − setpoint. The sign is not inverted: stable feedback on a plant with positive gain takes negative p and i.',
+      actuator: 'setpoint',
+      constraints: [ordered('min_voltage', 'max_voltage')],
+    },
+    {
+      input: signal(window.input, { help: 'Signal that is controlled.', default: 'in1' }),
+      output_direct: outputDirect(window.outputDirect),
+      setpoint: volts(level(0x104), { help: 'What the input is to become.', home: 0 }),
+      p: gain(at(0x108, { bits: 24, signed: true }), {
+        help: 'Proportional gain. Never rounded to 0: the smallest is 1/4096.',
+        scale: 2 ** -P_BITS,
+        label: 'P',
+        home: 0,
+      }),
+      i: gain(at(0x10c, { bits: 24, signed: true }), {
+        help: 'Frequency at which the integral part alone has gain 1. Never rounded to 0.',
+        unit: 'Hz',
+        scale: I_STEP,
+        label: 'I',
+        home: 0,
+      }),
+      ival: {
+        ...fixed(at(0x100, { bits: 16, signed: true, access: 'command' }), {
+          // PyRPL accepts +4 V and writes −4 V.
+          help: 'Value of the integrator, beyond the output’s range too: −4 … 3.9999 V. Setting it makes the integrator go on from there.',
+          unit: 'V',
+          scale: VOLTS_PER_COUNT,
+          label: 'Integrator',
+          home: 0,
+          off: 0,
+        }),
+        volatile: true,
+        momentary: true,
+      },
+      inputfilter: filter(at(0x120), {
+        help: 'Corners of the four input filters in Hz: positive low-pass, negative high-pass, 0 off. The nearest possible ones are taken.',
+        label: 'Input filter',
+        stages: 4,
+        lowest: 24,
+      }),
+      min_voltage: volts(level(0x124), { help: 'Lowest output.', default: -1 }),
+      max_voltage: volts(level(0x128), { help: 'Highest output.', default: 1 }),
+      pause_gains: choice(at(0x12c, { bits: 3 }), PAUSE_GAINS, {
+        help: 'Which parts stop while paused is set: the integrator holds its value, the proportional part gives 0. d is not built in.',
+        default: 'pid',
+      }),
+      paused: bool(sync(name), {
+        help: 'The parts named in pause_gains stand still.',
+        inverted: true,
+      }),
+      differential_mode_enabled: bool(at(0x12c, { bits: 1, shift: 3 }), {
+        help:
+          partner === undefined
+            ? 'The setpoint is replaced by 0: this controller has no partner.'
+            : `The setpoint is replaced by the filtered input of ${partner}.`,
+        label: 'Differential mode',
+      }),
+      current_output_signal: present(name),
+      ...saturation(name),
+    },
+  );
+}
+
+export const pid0 = pid('pid0');
+export const pid1 = pid('pid1');
+export const pid2 = pid('pid2');

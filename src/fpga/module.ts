@@ -40,7 +40,7 @@ export interface Writing<V> {
   readonly present: V;
   /** Values wanted, all of them. */
   readonly next: V;
-  /** Names that the request gave, or that followed from it. */
+  /** Names that the request gave, or that followed from it, in the order of the table. */
   readonly given: ReadonlySet<keyof V>;
   /** The fields of these parameters with their raw values in `next`, for `registers.write`. */
   raw(...names: (keyof V & string)[]): FieldValue[];
@@ -225,7 +225,7 @@ export function moduleDriver<P extends Parameters>(
     if (judge) checkConstraints(given, next);
     const raw = (...names: string[]): FieldValue[] => names.flatMap((key) => fieldValues(key, next[key] ?? 0));
     if (options.write) {
-      await options.write({ registers, present, next, given: new Set(Object.keys(given)), raw });
+      await options.write({ registers, present, next, given: new Set(keys.filter((key) => key in given)), raw });
     } else {
       await registers.write(...keys.filter((key) => key in given).flatMap((key) => fieldValues(key, given[key] ?? 0)));
     }
@@ -243,8 +243,10 @@ export function moduleDriver<P extends Parameters>(
     const keeps = new Set(options.keeps?.(next) ?? []);
     for (const key of keys) {
       const value = next[key];
-      const inDriver = parameterOf(key).fields.length === 0;
-      if (value !== undefined && (keeps.has(key) || (inDriver && key in given))) kept.set(key, value);
+      const { fields, momentary } = parameterOf(key);
+      const inDriver = fields.length === 0;
+      if (momentary) kept.delete(key);
+      else if (value !== undefined && (keeps.has(key) || (inDriver && key in given))) kept.set(key, value);
       else if (!inDriver) kept.delete(key);
     }
   }

@@ -29,6 +29,9 @@ const RESET: ReadonlyMap<number, number> = new Map([
   [SYNC, 0xff],
 ]);
 
+/** Bit 0 of this word of an iq is its bit of the sync register; writing it does nothing. */
+const iqWithControl = (address: number): number => [5, 6, 7].find((n) => address === window(n) + 0x100) ?? -1;
+
 const KEPT_BITS: ReadonlyMap<number, number> = new Map([
   [HK + 0x0c, 1],
   ...[0x10, 0x14, 0x18, 0x1c, 0x30].map((offset): [number, number] => [HK + offset, 0xff]),
@@ -49,6 +52,8 @@ const KEPT_BITS: ReadonlyMap<number, number> = new Map([
   ...Array.from({ length: 16 }, (_, n): [number, number] => [window(n), 0xf]),
   ...Array.from({ length: 16 }, (_, n): [number, number] => [window(n) + 4, 0x3]),
   [SYNC, 0xff],
+  ...[5, 6, 7].map((n): [number, number] => [window(n) + 0x100, 0x3e]),
+  ...[0, 1, 2].map((n): [number, number] => [window(n) + 0x100, 0xffff]),
 ]);
 
 const CONSTANTS: ReadonlyMap<number, number> = new Map([
@@ -79,7 +84,11 @@ export function recordingBus(): RecordingBus {
   let failures = 0;
 
   const place = (address: number): number => ((address & 0xfff0_ffff) >>> 0 === SYNC ? SYNC : address);
-  const read = (address: number): number => constants.get(address) ?? memory.get(place(address)) ?? 0;
+  const read = (address: number): number => {
+    const word = constants.get(address) ?? memory.get(place(address)) ?? 0;
+    const iq = iqWithControl(address);
+    return iq < 0 ? word : (word & ~1) | (((memory.get(SYNC) ?? 0) >> iq) & 1);
+  };
   const write = (address: number, value: number): void => {
     const word = value >>> 0;
     const at = place(address);

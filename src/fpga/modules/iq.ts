@@ -5,7 +5,8 @@
 import { block } from '../fields.ts';
 import { filter, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
-import { bool, choice, frequency, gain, type Parameter, phase, volts } from '../parameters.ts';
+import { bool, choice, frequency, gain, type Parameter, phase, software, volts } from '../parameters.ts';
+import type { FieldValue, RegisterFile } from '../registers.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
 
 /** `quadrature_hf` of PyRPL is not built in: its signal is 0, as that of off. */
@@ -47,6 +48,10 @@ function iq(name: IqName) {
       help: 'Demodulates a signal at the frequency of its oscillator, and modulates an output with the result and with a sine of its own.',
       actuator: 'frequency',
       registers: iqRegisters(name),
+      async write({ registers, given, raw }) {
+        await registers.write(...raw(...given));
+        if (given.has('synchronize_iqs')) await synchronize(registers);
+      },
     },
     {
       input: signal(window.input, { help: 'Signal that is demodulated.', default: 'in1' }),
@@ -111,10 +116,32 @@ function iq(name: IqName) {
         help: 'The oscillator runs. Off: it stands at its start, and all that it drives is 0.',
         default: true,
       }),
+      synchronize_iqs: synchronizing,
       current_output_signal: present(name),
       ...saturation(name),
     },
   );
+}
+
+/** A command that looks like a parameter: it concerns the oscillators of all three, and is never true afterwards. */
+const synchronizing: Parameter<boolean> = {
+  ...bool(software, {
+    help: 'Setting it starts the oscillators of all three lock-ins together, from their start phases. PyRPL does so whenever a lock-in is set up, which shifts the phase of the others.',
+    label: 'Synchronize lock-ins',
+  }),
+  momentary: true,
+  volatile: true,
+  accept: (value, refuse) => (value === true || value === 1 ? true : refuse('can be set to true only')),
+};
+
+const OSCILLATORS = ['iq0', 'iq1', 'iq2'] as const;
+
+/** Those that are on are stopped at once, and started at once. */
+async function synchronize(registers: RegisterFile): Promise<void> {
+  const running: FieldValue[] = [];
+  for (const name of OSCILLATORS) if ((await registers.read(sync(name))) === 1) running.push([sync(name), 1]);
+  await registers.write(...running.map(([field]): FieldValue => [field, 0]));
+  await registers.write(...running);
 }
 
 /** The bandwidth of a high-pass, given as a positive number: the register wants a negative corner. */

@@ -5,6 +5,7 @@
  */
 import type { ModuleDescription, Value } from '../description.ts';
 import type { SelftestReport } from './selftest/figures.ts';
+import type { Setups } from './setups.ts';
 
 /** Which board this is; announced by mDNS and written into the data. */
 export interface BoardIdentity {
@@ -141,6 +142,9 @@ export type OutputsOnStop = 'hold' | 'zero';
 export interface Instrument {
   readonly identity: BoardIdentity;
   readonly modules: readonly ModuleDescription[];
+
+  /** Named settings of all modules, to be loaded again. */
+  readonly setups: Setups;
 
   /** @throws Refusal that names the modules there are. */
   describe(module: string): ModuleDescription;

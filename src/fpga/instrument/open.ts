@@ -2,6 +2,7 @@
  * Opens the instrument on a register bus: all modules with their drivers, ownership, recorders and saved state. See
  * instrument.ts for what it promises to the doors.
  */
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
@@ -22,6 +23,7 @@ import type { Recorder, RecorderTools } from './recorder.ts';
 import { recorders } from './recorders.ts';
 import { reservations } from './reservations.ts';
 import { checkSelftestOptions, selftest } from './selftest/selftest.ts';
+import { setups } from './setups.ts';
 import { bringUp, type Values } from './start-up.ts';
 import { stateFile } from './state.ts';
 import { type Turnstile, turnstile } from './turnstile.ts';
@@ -36,9 +38,12 @@ export interface OpenOptions {
   readonly statePath?: string;
   /**
    * The FPGA has just been loaded: saved settings (or defaults) are written to it. Otherwise it was running, keeps
-   * what it does, and its registers are read. Default: true on the simulator, which starts with this process.
+   * what it does, and its registers are read. Default: true on the simulator, which starts with this process;
+   * elsewhere what the saved state says of `fpgaLoad`.
    */
   readonly freshlyLoaded?: boolean;
+  /** Which load of the FPGA this is (see `lastLoad`); without, it counts as running. */
+  readonly fpgaLoad?: string;
   /** The real clock is 125 MHz times this. Default 1. */
   readonly frequencyCorrection?: number;
   /** Whether timestamps can be trusted. Default: what the host's time service says. */
@@ -69,7 +74,7 @@ export interface Module {
  */
 export async function openInstrument(options: OpenOptions): Promise<Instrument> {
   const { bus, identity, log, onStop = 'hold' } = options;
-  const { freshlyLoaded = bus.name === 'simulator', frequencyCorrection = 1 } = options;
+  const { statePath, fpgaLoad, saveEveryMs: intervalMs, frequencyCorrection = 1 } = options;
   const registers = registerFile(bus);
   const board = { frequencyCorrection };
   const counters = newCounters();
@@ -97,9 +102,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const measuring = recorders.map(({ module }) => module);
   const grabs = grabbing({ measuring, moduleOf, write, checkOwner, checkOpen });
 
-  const state = options.statePath
-    ? stateFile(options.statePath, collect, log, ...(options.saveEveryMs === undefined ? [] : [options.saveEveryMs]))
-    : undefined;
+  const state = statePath ? stateFile({ path: statePath, log, collect, fpgaLoad, intervalMs }) : undefined;
 
   await startUp();
 
@@ -123,8 +126,14 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
   async function startUp(): Promise<void> {
     const saved = await state?.load();
-    for (const { driver, name } of parts.values()) await bringUp(driver, saved?.[name] ?? {}, freshlyLoaded, log);
-    const unknown = Object.keys(saved ?? {}).filter((name) => !parts.has(name));
+    const modules = saved?.modules ?? {};
+    // Nothing saved: the FPGA was never ours.
+    const anew = fpgaLoad !== undefined && !saved?.inFpga;
+    const { freshlyLoaded = bus.name === 'simulator' || anew } = options;
+    for (const { driver, name } of parts.values()) await bringUp(driver, modules[name] ?? {}, freshlyLoaded, log);
+    // From now on the registers tell, also after a crash.
+    if (freshlyLoaded) state?.touch();
+    const unknown = Object.keys(modules).filter((name) => !parts.has(name));
     if (unknown.length > 0)
       log.warn({ modules: unknown }, 'the saved state has modules that this version does not know');
   }
@@ -224,6 +233,13 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   return {
     identity,
     modules: descriptions,
+    setups: setups({
+      folder: statePath && join(dirname(statePath), 'setups'),
+      collect,
+      moduleOf,
+      checkOwner,
+      announce,
+    }),
 
     describe: (name): ModuleDescription => moduleOf(name).driver.description,
 

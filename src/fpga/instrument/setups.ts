@@ -1,0 +1,203 @@
+/**
+ * Named setups: settings of all modules, or of some, kept in a file each, to be loaded again at any time. Loading is
+ * refused as a whole, with every reason, when something of it is not allowed.
+ */
+import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { PitayadError, Refusal } from '../../errors.ts';
+import { nearest } from '../../nearest.ts';
+import type { Value } from '../description.ts';
+import type { Checked, Taken } from '../driver.ts';
+import { show } from '../parameters.ts';
+import type { Client } from './instrument.ts';
+import type { Module } from './open.ts';
+import { DamagedFile, hasCode, readSettings, replaceFile, type SavedModules, settingsText } from './settings-file.ts';
+
+const SUFFIX = '.json';
+
+/** What a name may be: it is a file's name too, on any file system. */
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/;
+const NAME_SENTENCE = 'a name has 1 to 64 letters (a to z), digits, _, - and ., and begins with none of - and .';
+
+/** A full SD card stops more than pitayad. */
+const MAX_SETUPS = 1000;
+
+export interface SetupEntry {
+  readonly name: string;
+  /** Seconds since 1970. */
+  readonly saved: number;
+}
+
+export interface Setups {
+  /**
+   * Keeps the present settings of all modules, in place of an older setup of that name; or `modules`, if given, which
+   * are checked as if they were to be set (whoever owns what).
+   * @returns the names of the modules in it
+   * @throws Refusal
+   */
+  save(name: string, modules?: SavedModules): Promise<readonly string[]>;
+  /**
+   * Sets what the setup says; modules and parameters that it does not name stay as they are.
+   * @returns what the hardware took, by module
+   * @throws Refusal, with nothing written; PitayadError: registers failed, and which modules were set
+   */
+  load(client: Client, name: string): Promise<Record<string, Record<string, Value>>>;
+  /** In alphabetical order. */
+  list(): Promise<readonly SetupEntry[]>;
+  /** @throws Refusal: there is none */
+  remove(name: string): Promise<void>;
+}
+
+export interface SetupsOptions {
+  /** One file a setup; it is made when it is needed. undefined: setups are refused. */
+  readonly folder: string | undefined;
+  /** All settings. */
+  collect(): Promise<Record<string, Record<string, Value>>>;
+  /** @throws Refusal */
+  moduleOf(name: string): Module;
+  /** @throws Refusal */
+  checkOwner(client: Client, module: string): void;
+  /** Tells what changed. */
+  announce(module: string, taken: readonly Taken[], by: string): void;
+}
+
+export function setups({ folder, collect, moduleOf, checkOwner, announce }: SetupsOptions): Setups {
+  function place(): string {
+    if (folder !== undefined) return folder;
+    throw new Refusal('This daemon keeps no files (it has no option state), so that there are no setups.');
+  }
+
+  function pathOf(name: string): string {
+    const base = place();
+    if (typeof name === 'string' && NAME.test(name)) return join(base, name + SUFFIX);
+    throw new Refusal(`A setup cannot be called ${show(name)}: ${NAME_SENTENCE}; nothing was changed.`);
+  }
+
+  async function names(): Promise<string[]> {
+    const files = await readdir(place()).catch((error) => {
+      if (hasCode(error, 'ENOENT')) return [];
+      throw error;
+    });
+    return files
+      .filter((file) => file.endsWith(SUFFIX))
+      .map((file) => file.slice(0, -SUFFIX.length))
+      .filter((name) => NAME.test(name))
+      .sort();
+  }
+
+  async function missing(name: string): Promise<Refusal> {
+    const known = await names();
+    const near = nearest(name, known);
+    const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+    return new Refusal(`There is no setup ${show(name)}${hint}; nothing was changed.`);
+  }
+
+  async function read(name: string): Promise<SavedModules> {
+    try {
+      const saved = await readSettings(pathOf(name));
+      if (saved) return saved.modules;
+    } catch (error) {
+      if (!(error instanceof DamagedFile)) throw error;
+      throw new Refusal(`The setup ${name} cannot be used: ${error.message}; nothing was changed.`, { cause: error });
+    }
+    throw await missing(name);
+  }
+
+  /** All modules, judged. @param client whose rights are asked for; undefined: nobody's @throws Refusal with every reason */
+  function judge(name: string, modules: SavedModules, client?: Client): { module: Module; checked: Checked }[] {
+    const reasons: string[] = [];
+    const good = Object.entries(modules).flatMap(([key, values]) => {
+      try {
+        const module = moduleOf(key);
+        if (client) checkOwner(client, module.name);
+        return [{ module, checked: module.driver.check(values) }];
+      } catch (error) {
+        if (!(error instanceof Refusal)) throw error;
+        reasons.push(error.message.replace(/(; nothing was changed)?\.$/, ''));
+        return [];
+      }
+    });
+    if (reasons.length === 0) return good;
+    const what = client ? 'loaded' : 'saved';
+    throw new Refusal(`The setup ${name} cannot be ${what}: ${reasons.join('; ')}; nothing was changed.`);
+  }
+
+  return {
+    async save(name, modules) {
+      const path = pathOf(name);
+      if (modules !== undefined) judge(name, modules);
+      const known = await names();
+      if (!known.includes(name) && known.length >= MAX_SETUPS) {
+        throw new Refusal(`There are ${known.length} setups already, which is the most; nothing was changed.`);
+      }
+      const settings = modules ?? (await collect());
+      // Not the folders above: a path that is not there is a mistake.
+      await mkdir(place()).catch((error) => {
+        if (!hasCode(error, 'EEXIST')) throw error;
+      });
+      await replaceFile(path, settingsText(settings));
+      return Object.keys(settings);
+    },
+
+    async load(client, name) {
+      const modules = await read(name);
+      const taken = new Map<Module, Taken[]>();
+      const values: Record<string, Record<string, Value>> = {};
+      const set = async (): Promise<void> => {
+        for (const { module, checked } of judge(name, modules, client)) {
+          taken.set(module, await module.driver.apply(checked));
+          values[module.name] = await module.driver.get(Object.keys(checked.values));
+        }
+      };
+      try {
+        await inTurnOfAll(judge(name, modules, client), set, taken);
+      } catch (error) {
+        const done = Object.keys(values).join(', ');
+        if (done === '') throw error;
+        const why = error instanceof Error ? error.message : String(error);
+        throw new PitayadError(`The setup ${name} was loaded in part, of ${done} alone: ${why}`, { cause: error });
+      } finally {
+        for (const [module, changes] of taken) announce(module.name, changes, client.owner);
+      }
+      return values;
+    },
+
+    async list() {
+      const base = place();
+      const entries: SetupEntry[] = [];
+      for (const name of await names()) {
+        const { mtimeMs } = await stat(join(base, name + SUFFIX));
+        entries.push({ name, saved: mtimeMs / 1e3 });
+      }
+      return entries;
+    },
+
+    async remove(name) {
+      try {
+        await unlink(pathOf(name));
+      } catch (error) {
+        throw hasCode(error, 'ENOENT') ? await missing(name) : error;
+      }
+    },
+  };
+}
+
+/** Waits until nobody writes any of the modules, and keeps it so while `work` notes in `taken` what it changed. */
+function inTurnOfAll(
+  granted: readonly { readonly module: Module }[],
+  work: () => Promise<void>,
+  taken: ReadonlyMap<Module, Taken[]>,
+): Promise<void> {
+  // In one order, so that two of them never wait for each other.
+  const order = granted.map(({ module }) => module).sort((a, b) => (a.name < b.name ? 1 : -1));
+  const nested = order.reduce(
+    (inner, module) => async () => {
+      await module.write(async () => {
+        await inner();
+        return taken.get(module) ?? [];
+      });
+    },
+    work,
+  );
+  return nested();
+}

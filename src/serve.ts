@@ -7,6 +7,7 @@ import type { BusChoice, Config } from './config.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
+import { lastLoad } from './fpga/bitstream/load.ts';
 import { wrongConstants } from './fpga/identity.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
@@ -64,6 +65,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     identity,
     log,
     onStop: config.outputs_on_stop,
+    fpgaLoad: choice.kind === 'devmem' ? lastLoad() : undefined,
     ...(statePath ? { statePath } : {}),
   });
   // A daemon that never served leaves the outputs to the one that does.

@@ -125,6 +125,16 @@ async function startupOver({ unitState, startupMs = STARTUP_MS }: LoadOptions): 
   }
 }
 
+/**
+ * Which load of the FPGA runs: another text after each. undefined: it was not loaded by pitayad, or not last.
+ * @param root Where the file system of the board starts; for tests.
+ */
+export function lastLoad(root: string = '/'): string | undefined {
+  const marker = text(join(root, MARKER));
+  if (marker === undefined || !isOurs(root)) return undefined;
+  return `${marker} ${statSync(join(root, MARKER)).mtimeMs}`;
+}
+
 /** Another loader says its own name there. */
 function isOurs(root: string): boolean {
   try {

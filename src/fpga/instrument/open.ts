@@ -21,7 +21,7 @@ import { offValues, readOutputs, undrivenOff } from './off.ts';
 import { ownership } from './ownership.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { recorders } from './recorders.ts';
-import { reservations } from './reservations.ts';
+import { reservations, settingsOf } from './reservations.ts';
 import { checkSelftestOptions, selftest } from './selftest/selftest.ts';
 import { setups } from './setups.ts';
 import { bringUp, type Values } from './start-up.ts';
@@ -43,7 +43,7 @@ export interface OpenOptions {
    */
   readonly freshlyLoaded?: boolean;
   /** Which load of the FPGA this is (see `lastLoad`); without, it counts as running. */
-  readonly fpgaLoad?: string;
+  readonly fpgaLoad?: string | undefined;
   /** The real clock is 125 MHz times this. Default 1. */
   readonly frequencyCorrection?: number;
   /** Whether timestamps can be trusted. Default: what the host's time service says. */
@@ -141,8 +141,8 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   /** Settings to be kept: those of a reserved module are the ones that it gets back. */
   async function collect(): Promise<Record<string, Record<string, Value>>> {
     const all: Record<string, Record<string, Value>> = {};
-    for (const { driver, name, settable } of parts.values()) {
-      all[name] = { ...(await driver.get(settable)), ...reserved.former(name) };
+    for (const module of parts.values()) {
+      all[module.name] = { ...(await settingsOf(module)), ...reserved.former(module.name) };
     }
     return all;
   }

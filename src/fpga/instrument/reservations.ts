@@ -22,18 +22,19 @@ interface ReservationsOptions {
   checkOwner(client: Client, name: string): void;
 }
 
+/** The settings of a module, between two writes. */
+export async function settingsOf({ driver, settable, write }: Module): Promise<Former> {
+  let settings: Former = {};
+  // After the writes that are under way.
+  await write(async () => {
+    settings = await driver.get(settable);
+    return [];
+  });
+  return settings;
+}
+
 export function reservations({ owners, moduleOf, checkOwner }: ReservationsOptions): Reservations {
   const formers = new Map<string, Former>();
-
-  async function settingsOf(module: Module): Promise<Former> {
-    let settings: Former = {};
-    // After the writes that are under way.
-    await module.write(async () => {
-      settings = await module.driver.get(module.settable);
-      return [];
-    });
-    return settings;
-  }
 
   async function giveBack(module: Module): Promise<void> {
     const { driver, name } = module;

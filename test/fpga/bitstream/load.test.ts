@@ -4,8 +4,8 @@ import { chmodSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import { ConfigurationError } from '../../../src/errors.ts';
-import { LOADED, type LoadOptions, loadFpga } from '../../../src/fpga/bitstream/load.ts';
-import { eventually, silent } from '../instrument/fixture.ts';
+import { LOADED, type LoadOptions, lastLoad, loadFpga } from '../../../src/fpga/bitstream/load.ts';
+import { eventually, pause, silent } from '../instrument/fixture.ts';
 import { bitstream, type FakeBoard, type FakeOptions, fakeBoard, IDCODES, type Os, sha256 } from './fake-board.ts';
 
 const ALL: readonly Os[] = ['1.04', '2.x', '3.x'];
@@ -174,6 +174,24 @@ test('a machine without an FPGA', async ({ boards }) => {
   const { load, board } = bench(boards, { os: '2.x' });
   rmSync(join(board.root, 'sys/class'), { recursive: true });
   await refused(load(), /shows no FPGA/);
+});
+
+test('each load has a name of its own, which a restart beside it finds again', async ({ boards }) => {
+  const { board, load } = bench(boards, { os: '2.x' });
+  assert.equal(lastLoad(board.root), undefined);
+  await load();
+  const first = lastLoad(board.root);
+  assert.ok(first);
+  assert.equal(await load(), 'was running');
+  assert.equal(lastLoad(board.root), first);
+  await pause(20);
+  await load({ force: true });
+  const second = lastLoad(board.root);
+  assert.ok(second && second !== first);
+  // Another program loads its design.
+  await pause(20);
+  board.write(LOADED, 'v0.94\n');
+  assert.equal(lastLoad(board.root), undefined);
 });
 
 test.run();

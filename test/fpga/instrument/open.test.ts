@@ -134,6 +134,31 @@ test('after a restart beside a running FPGA, what its registers do not tell come
   });
 });
 
+test('the saved state is written once to each load of the FPGA; afterwards its registers tell', async () => {
+  await withFolder(async (statePath) => {
+    const bus = timedBus();
+    const start = (fpgaLoad: string | undefined) => openInstrument({ bus, identity, log: silent, statePath, fpgaLoad });
+    // The first start of all: defaults.
+    bus.registers.preset(0x4010_0014, 256);
+    const one = await start('boot 1');
+    assert.equal((await one.get('scope', ['decimation'])).decimation, 8);
+    await one.configure(alice, 'scope', { decimation: 64 });
+    await one.close();
+    for (const [load, inRegister, found] of [
+      ['boot 1', 1024, 1024],
+      ['boot 2', 1, 1024],
+      ['boot 2', 16, 16],
+      [undefined, 32, 32],
+    ] as const) {
+      bus.registers.preset(0x4010_0014, inRegister);
+      const again = await start(load);
+      assert.equal((await again.get('scope', ['decimation'])).decimation, found, `${load}, ${inRegister}`);
+      await again.configure(alice, 'asg1', { frequency: 1000 + inRegister });
+      await again.close();
+    }
+  });
+});
+
 test('what is wrong in one value leaves all as it was', async () => {
   const { bus, instrument } = await timed();
   const before = bus.registers.content();

@@ -1,0 +1,86 @@
+/** The co-simulation as a process of the test's own, and an instrument on it. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { test } from 'uvu';
+import type { RegisterBus } from '../../src/fpga/bus/bus.ts';
+import { openMonitor } from '../../src/fpga/bus/monitor.ts';
+import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
+import { openInstrument } from '../../src/fpga/instrument/open.ts';
+import { identity, silent } from '../fpga/instrument/fixture.ts';
+
+/** The co-simulation's program; undefined: not built, and its tests are skipped. */
+export const program = process.env.PITAYAD_COSIM;
+
+/** Says by name what was skipped for want of it. */
+export function skipped(what: string): void {
+  console.log(`skipped: ${what}; PITAYAD_COSIM does not name the co-simulation (npm test builds it)`);
+  test.skip(what);
+}
+
+/** Its time runs 73 times slower than real time, or more on a busy machine; in s. */
+export const GRAB_TIMEOUT = 120;
+const ANSWER_TIMEOUT = 60;
+
+/** The FPGA's window and, above it, the co-simulation's own addresses. */
+const WINDOW = { base: 0x4000_0000, bytes: 0x4000_0000 };
+/** Its own commands are written there, and answered. */
+const COMMANDS = 0x5fff_1000;
+const ANSWER_WORDS = 16;
+
+async function listening(child: ChildProcess, path: string): Promise<number> {
+  const failed = once(child, 'error').then(([error]) => {
+    throw error;
+  });
+  if (!child.stdout) throw new Error(`${path} has no output`);
+  for await (const line of createInterface({ input: child.stdout })) {
+    const port = /listening on 127\.0\.0\.1:(\d+)/.exec(line)?.[1];
+    if (port) return Number(port);
+  }
+  await failed;
+  throw new Error(`${path} ended before it listened`);
+}
+
+export interface OnCosim {
+  /** `monitor:HOST:PORT` */
+  readonly place: string;
+  readonly bus: RegisterBus;
+  readonly instrument: Instrument;
+  /** One of the co-simulation's own commands, such as `adc 1 sine:1e5,0.5`. @throws Error with what it answers */
+  command(text: string): Promise<void>;
+  end(): Promise<void>;
+}
+
+/**
+ * An instrument on a freshly loaded FPGA.
+ * @param options as on the co-simulation's command line; by default out1 comes back to in1, and out2 to in2
+ */
+export async function onCosim(path: string, ...options: readonly string[]): Promise<OnCosim> {
+  const more = options.length > 0 ? options : ['--loopback'];
+  const child = spawn(path, [...more, '--max-clients', '4', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await listening(child, path);
+  const bus = await openMonitor({ host: '127.0.0.1', port, window: WINDOW, timeout: ANSWER_TIMEOUT });
+  const instrument = await openInstrument({ bus, identity, log: silent, freshlyLoaded: true });
+  return {
+    place: `monitor:127.0.0.1:${port}`,
+    bus,
+    instrument,
+    async command(text) {
+      const padded = Buffer.alloc(Math.ceil((text.length + 1) / 4) * 4);
+      padded.write(text, 'latin1');
+      await bus.writeBlock(COMMANDS, new Uint32Array(padded.buffer, padded.byteOffset, padded.length / 4));
+      const words = await bus.readBlock(COMMANDS, ANSWER_WORDS);
+      const answer = Buffer.from(words.buffer, words.byteOffset, 4 * words.length)
+        .toString('latin1')
+        .split('\0')[0];
+      if (!answer?.startsWith('ok')) throw new Error(`${text}: ${answer}`);
+    },
+    async end() {
+      await instrument.close();
+      await bus.close();
+      const ended = once(child, 'exit');
+      child.kill();
+      await ended;
+    },
+  };
+}

@@ -11,6 +11,7 @@ import { type Command, Option } from 'commander';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ConfigurationError } from './errors.ts';
 import { type FrontEnd, LOOPBACK, parseFrontEnd } from './fpga/bus/simulator/front-end.ts';
+import { INTERVAL_MS as STATE_INTERVAL_MS } from './fpga/instrument/state.ts';
 import { nearest } from './nearest.ts';
 
 export const CONFIG_FILE = '/etc/pitayad/config.yaml';
@@ -133,6 +134,11 @@ export const settings = {
   state: optional(
     file,
     'where settings are kept over a restart (default: on a Red Pitaya /var/lib/pitayad/state.json, else nowhere)',
+  ),
+  save_every_ms: setting(
+    integer(0, 3_600_000, 'MS'),
+    STATE_INTERVAL_MS,
+    'time between two savings of the settings while changes go on and on, which a power cut may undo',
   ),
   outputs_on_stop: setting(choice('hold', 'zero'), 'hold', 'what the outputs do when the daemon ends'),
   log_level: setting(choice('error', 'warn', 'info', 'debug', 'trace'), 'info', 'least important lines to log'),

@@ -1,8 +1,8 @@
 /**
- * The settings of all modules, in a file that survives power cuts. A change after a quiet time is on the disk at once;
- * of changes that go on, one in every few seconds, for the SD card's sake: so much may be lost when the power fails,
- * and nothing when the daemon alone ends, since the registers tell. The copy before the last is kept. A damaged file is
- * set aside, not overwritten.
+ * The settings of all modules, in a file that survives power cuts. A change is on the disk at once, as long as changes
+ * are as rare as people make them; while they go on and on, as in a scan, one in every few seconds is, for the SD card's
+ * sake. So much may be lost when the power fails, and nothing when the daemon alone ends, since the registers tell. The
+ * copy before the last is kept. A damaged file is set aside, not overwritten.
  */
 import { rename } from 'node:fs/promises';
 import type { Logger } from 'pino';
@@ -11,8 +11,11 @@ import { DamagedFile, NewerFile, readSettings, replaceFile, type SavedModules, s
 
 export type { SavedModules } from './settings-file.ts';
 
-/** Shortest time between two writings, in ms. */
-const INTERVAL_MS = 5000;
+/** Time between two savings of changes that go on and on, in ms. */
+export const INTERVAL_MS = 5000;
+
+/** Savings that may follow each other at once, after as many intervals without any. */
+export const BURST = 12;
 
 export interface Saved {
   readonly modules: SavedModules;
@@ -33,6 +36,7 @@ export interface StateFile {
   touch(): void;
   /** Saves what is not saved yet, and ends. */
   close(): Promise<void>;
+  /** `unsaved`: there are changes that are not yet on the disk. */
   readonly status: { readonly path: string; saves: number; failures: number; unsaved: boolean };
 }
 
@@ -41,7 +45,7 @@ export interface StateOptions {
   readonly log: Logger;
   /** Which load of the FPGA this is (see `lastLoad`); undefined: nobody knows. */
   readonly fpgaLoad?: string | undefined;
-  /** Shortest time between two writings, in ms. */
+  /** Time between two savings of changes that go on and on, in ms. 0: each change is saved at once. */
   readonly intervalMs?: number | undefined;
   /** All settings, at the time of saving. */
   collect(): Promise<Record<string, Record<string, Value>>>;
@@ -53,31 +57,35 @@ export function stateFile({ path, log, fpgaLoad, intervalMs = INTERVAL_MS, colle
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let saving: Promise<void> = Promise.resolve();
-  let savedAt = Number.NEGATIVE_INFINITY;
+  /** When the savings so far would be over, had each had an interval for itself. */
+  let paidUntil = 0;
+  let touches = 0;
   let written = '';
 
   async function save(): Promise<void> {
     timer = undefined;
     if (!status.unsaved) return;
-    status.unsaved = false;
-    savedAt = performance.now();
+    const upTo = touches;
     try {
       const text = settingsText(await collect(), fpgaLoad === undefined ? {} : { fpgaLoad });
-      if (text === written) return;
-      await replaceFile(path, text, previous);
-      written = text;
-      status.saves++;
+      if (text !== written) {
+        paidUntil = Math.max(paidUntil, performance.now()) + intervalMs;
+        await replaceFile(path, text, previous);
+        written = text;
+        status.saves++;
+      }
+      status.unsaved = touches !== upTo;
     } catch (error) {
       status.failures++;
-      status.unsaved = true;
       log.error({ path, err: error }, 'the state could not be saved; it is tried again');
-      schedule();
     }
+    if (status.unsaved) schedule();
   }
 
   function schedule(): void {
     if (timer || closed) return;
-    timer = setTimeout(() => void inTurn(), Math.max(0, savedAt + intervalMs - performance.now()));
+    const due = paidUntil - (BURST - 1) * intervalMs - performance.now();
+    timer = setTimeout(() => void inTurn(), Math.max(0, due));
     timer.unref();
   }
 
@@ -125,6 +133,7 @@ export function stateFile({ path, log, fpgaLoad, intervalMs = INTERVAL_MS, colle
     },
 
     touch() {
+      touches++;
       status.unsaved = true;
       schedule();
     },

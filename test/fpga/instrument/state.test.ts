@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { suite } from 'uvu';
 import type { Value } from '../../../src/fpga/description.ts';
-import { type StateFile, type StateOptions, stateFile } from '../../../src/fpga/instrument/state.ts';
+import { BURST, type StateFile, type StateOptions, stateFile } from '../../../src/fpga/instrument/state.ts';
 import { eventually, keptLog, pause, silent } from './fixture.ts';
 
 const test = suite<{ folder: string; path: string }>('state');
@@ -36,18 +36,37 @@ test('what was saved comes back, and nothing else is left in the folder', async 
   assert.deepEqual(readdirSync(folder), ['state.json']);
 });
 
-test('it is not written more often than allowed, and at last what was set at last', async ({ path }) => {
+test('while changes go on it is not written more often than allowed, and at last what was set at last', async ({
+  path,
+}) => {
   let frequency = 0;
   const file = open(path, async () => settings(frequency), { intervalMs: 50 });
   const began = performance.now();
-  while (performance.now() - began < 120) {
+  while (performance.now() - began < 400) {
     frequency++;
     file.touch();
     await pause(1);
   }
-  const limit = (performance.now() - began) / 50 + 1;
-  assert.ok(file.status.saves >= 2 && file.status.saves <= limit, `${file.status.saves} times`);
+  const limit = (performance.now() - began) / 50 + BURST + 1;
+  assert.ok(file.status.saves > BURST && file.status.saves <= limit, `${file.status.saves} times`);
   file.touch();
+  assert.equal(file.status.unsaved, true);
+  await file.close();
+  assert.equal(file.status.unsaved, false);
+  assert.deepEqual(await loaded(file), settings(frequency));
+});
+
+test('rare changes are saved at once', async ({ path }) => {
+  let frequency = 0;
+  const file = open(path, async () => settings(frequency), { intervalMs: 60_000 });
+  for (frequency = 1; frequency <= BURST; frequency++) {
+    file.touch();
+    await eventually(() => !file.status.unsaved, 'saved');
+    assert.deepEqual(await loaded(file), settings(frequency));
+  }
+  file.touch();
+  await pause(30);
+  assert.deepEqual(await loaded(file), settings(BURST));
   await file.close();
   assert.deepEqual(await loaded(file), settings(frequency));
 });

@@ -1,4 +1,6 @@
 /** PID and lock-in: what is set is what the signal gets. No cable is needed but where the name says so. */
+import { iqRegisters } from '../../modules/iq.ts';
+import { readPhasor } from '../phasor.ts';
 import { type Bench, type Check, SINE } from './bench.ts';
 import { around } from './figures.ts';
 import { fitSine, type SampledSignal, slope, wrapped } from './signals.ts';
@@ -69,4 +71,67 @@ const integral: Check = {
   },
 };
 
-export const loopChecks: readonly Check[] = [proportional, integral];
+/** A lock-in that puts out its own sine, and looks at a signal. */
+const LOCK_IN = {
+  acbandwidth: 0,
+  bandwidth: [0],
+  gain: 0,
+  phase: 0,
+  output_signal: 'output_direct',
+  modulation_at_2f: 'off',
+  demodulation_at_2f: 'off',
+  on: true,
+} as const;
+
+/** Clocks that are summed up, 1 ms, and that pass before. */
+const SUMMED = { averages: 125_000, sleep: 2000 };
+
+/** Clocks from the output of a lock-in to its demodulation. */
+const OWN_CLOCKS = 3;
+
+/** What iq0 sees of its own sine at these frequencies: amplitude over amplitude, and delay in clocks. */
+async function* response(
+  bench: Bench,
+  settings: Parameters<Bench['set']>[1],
+  frequencies: readonly number[],
+): AsyncGenerator<{ readonly frequency: number; readonly gain: number; readonly delay: number }> {
+  const sums = iqRegisters('iq0');
+  const amplitude = 0.5;
+  await bench.set('iq0', { ...LOCK_IN, ...settings, amplitude, frequency: 0 });
+  await bench.registers.write([sums.naAverages, SUMMED.averages], [sums.naSleepcycles, SUMMED.sleep]);
+  for (const wanted of frequencies) {
+    // Writing the frequency begins the sums.
+    const { frequency = Number.NaN } = await bench.set('iq0', { frequency: wanted });
+    const { re, im } = await readPhasor(bench.registers, sums, SUMMED);
+    const delay = -Math.atan2(im, re) / (2 * Math.PI * frequency * 8e-9);
+    yield { frequency, gain: Math.hypot(re, im) / amplitude, delay };
+  }
+}
+
+const lockIn: Check = {
+  name: 'lock-in',
+  async *run(bench) {
+    for await (const { frequency, gain, delay } of response(bench, { input: 'iq0' }, [1e5, 1e6, 1e7])) {
+      const at = `at ${Math.round(frequency / 1e3)} kHz`;
+      yield around(`amplitude ${at}`, gain, '', 1, 0.002);
+      yield around(`delay ${at}`, delay, 'clocks', OWN_CLOCKS, 0.1);
+    }
+  },
+};
+
+/** Clocks from output to input: the registers and converters of a board, or fewer by a loop inside the FPGA. */
+const LOOP_CLOCKS = { min: 4, max: 80 };
+
+const lockInLoop: Check = {
+  name: 'lock-in, through the loop',
+  async *run(bench) {
+    const tolerance = bench.loop === 'cables' ? 0.15 : 0.003;
+    for await (const one of response(bench, { input: 'in1', output_direct: 'out1' }, [2e5, 1e6])) {
+      const at = `at ${Math.round(one.frequency / 1e3)} kHz`;
+      yield around(`amplitude at in1 ${at}`, one.gain, '', 1, tolerance, 'is the cable from out1 to in1 there?');
+      yield { what: `delay ${at}`, value: one.delay, unit: 'clocks', ...LOOP_CLOCKS };
+    }
+  },
+};
+
+export const loopChecks: readonly Check[] = [proportional, integral, lockIn, lockInLoop];

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from './board.ts';
 import { addOptions, readConfig } from './config.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
+import { importCommand } from './import-command.ts';
 import { loadCommand } from './load-command.ts';
 import { selftestCommand } from './selftest-command.ts';
 import { serve } from './serve.ts';
@@ -24,6 +25,7 @@ function commands(): Command {
       process.exit(await serve(readConfig(command)));
     },
   );
+  importCommand(program);
   loadCommand(program);
   shellCommands(program);
   selftestCommand(program);

@@ -2,7 +2,6 @@
  * Opens the instrument on a register bus: all modules with their drivers, ownership, recorders and saved state. See
  * instrument.ts for what it promises to the doors.
  */
-import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
@@ -23,7 +22,7 @@ import type { Recorder, RecorderTools } from './recorder.ts';
 import { recorders } from './recorders.ts';
 import { reservations, settingsOf } from './reservations.ts';
 import { checkSelftestOptions, selftest } from './selftest/selftest.ts';
-import { setups } from './setups.ts';
+import { setups, setupsFolder } from './setups.ts';
 import { bringUp, type Values } from './start-up.ts';
 import { stateFile } from './state.ts';
 import { type Turnstile, turnstile } from './turnstile.ts';
@@ -234,7 +233,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     identity,
     modules: descriptions,
     setups: setups({
-      folder: statePath && join(dirname(statePath), 'setups'),
+      folder: statePath && setupsFolder(statePath),
       collect,
       moduleOf,
       checkOwner,

@@ -3,7 +3,7 @@
  * refused as a whole, with every reason, when something of it is not allowed.
  */
 import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import type { Value } from '../description.ts';
@@ -61,17 +61,34 @@ export interface SetupsOptions {
   announce(module: string, taken: readonly Taken[], by: string): void;
 }
 
+/** Where the setups are kept, beside the file of the state. */
+export function setupsFolder(statePath: string): string {
+  return join(dirname(statePath), 'setups');
+}
+
+/** @throws Refusal: a name that no setup can have */
+export function setupPath(folder: string, name: string): string {
+  if (typeof name === 'string' && NAME.test(name)) return join(folder, name + SUFFIX);
+  throw new Refusal(`A setup cannot be called ${show(name)}: ${NAME_SENTENCE}; nothing was changed.`);
+}
+
+/** Writes a setup whose settings were checked. @throws Error of the file system */
+export async function writeSetup(folder: string, name: string, settings: SavedModules): Promise<void> {
+  const path = setupPath(folder, name);
+  // Not the folders above: a path that is not there is a mistake.
+  await mkdir(folder).catch((error) => {
+    if (!hasCode(error, 'EEXIST')) throw error;
+  });
+  await replaceFile(path, settingsText(settings));
+}
+
 export function setups({ folder, collect, moduleOf, checkOwner, announce }: SetupsOptions): Setups {
   function place(): string {
     if (folder !== undefined) return folder;
     throw new Refusal('This daemon keeps no files (it has no option state), so that there are no setups.');
   }
 
-  function pathOf(name: string): string {
-    const base = place();
-    if (typeof name === 'string' && NAME.test(name)) return join(base, name + SUFFIX);
-    throw new Refusal(`A setup cannot be called ${show(name)}: ${NAME_SENTENCE}; nothing was changed.`);
-  }
+  const pathOf = (name: string): string => setupPath(place(), name);
 
   async function names(): Promise<string[]> {
     const files = await readdir(place()).catch((error) => {
@@ -124,18 +141,14 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
 
   return {
     async save(name, modules) {
-      const path = pathOf(name);
+      pathOf(name);
       if (modules !== undefined) judge(name, modules);
       const known = await names();
       if (!known.includes(name) && known.length >= MAX_SETUPS) {
         throw new Refusal(`There are ${known.length} setups already, which is the most; nothing was changed.`);
       }
       const settings = modules ?? (await collect());
-      // Not the folders above: a path that is not there is a mistake.
-      await mkdir(place()).catch((error) => {
-        if (!hasCode(error, 'EEXIST')) throw error;
-      });
-      await replaceFile(path, settingsText(settings));
+      await writeSetup(place(), name, settings);
       return Object.keys(settings);
     },
 

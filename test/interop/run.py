@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
 
-SCENARIOS = ["client", "stock", "offering", "instruments", "sharing"]
+SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "sharing"]
 """Files scenario_NAME.py, in the order in which they run."""
 
 LIMIT = 170

@@ -119,14 +119,14 @@ class Viewer(Instrument):
 
 
 class Mover(Instrument):
-    """A DAQ_Move with one parameter of a generator."""
+    """A DAQ_Move with one parameter of the board."""
 
-    def __init__(self, axis: str = "asg0 frequency", title: str = "generator") -> None:
+    def __init__(self, axis: str = "asg0 frequency", title: str = "generator", actuator: str = "PitayadASG") -> None:
         from pymodaq.control_modules.daq_move import DAQ_Move
 
         self.module = DAQ_Move(None, title=title)
         super().__init__()
-        self.module.actuator = "PitayadASG"
+        self.module.actuator = actuator
         pump(seconds=0.2)
         self.group = next(name for name in ("actuator_settings", "move_settings") if name in self.module.settings.names)
         self.axes = next(name for name in ("controller", "multiaxes") if name in self.setting().names)

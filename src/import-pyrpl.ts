@@ -91,10 +91,10 @@ export function importPyrpl(text: string): Imported {
   const setups: Record<string, SavedModules> = {};
   for (const [section, content] of Object.entries(sections(text))) {
     const kind = /^(.+)_states$/.exec(section)?.[1];
-    const name = MODULES[section] ?? section;
+    const name = own(MODULES, section) ?? section;
     const module = declared.find((one) => one.name === name);
     if (kind !== undefined) states(kind, content);
-    else if (!module) leave(section, content, SECTIONS[section] ?? unknownModule(section));
+    else if (!module) leave(section, content, own(SECTIONS, section) ?? unknownModule(section));
     else if (isRecord(content)) taken[module.name] = values(module, content, section);
     else if (content !== null) remarks.push({ entry: section, reason: 'it is no list of settings' });
   }
@@ -104,16 +104,16 @@ export function importPyrpl(text: string): Imported {
   function leave(section: string, content: unknown, reason: string): void {
     const entries = isRecord(content) ? Object.keys(content).map((key) => `${section}.${key}`) : [];
     for (const entry of entries.length > 0 ? entries : [section]) {
-      remarks.push({ entry, reason: ENTRIES[entry] ?? reason });
+      remarks.push({ entry, reason: own(ENTRIES, entry) ?? reason });
     }
   }
 
   function states(kind: string, content: unknown): void {
-    const name = MODULES[kind] ?? kind;
+    const name = own(MODULES, kind) ?? kind;
     const able = declared.filter((module) => module.name === name || module.name.replace(/\d$/, '') === name);
     const entry = `${kind}_states`;
     if (able.length === 0) {
-      leave(entry, content, SECTIONS[kind] ?? unknownModule(kind));
+      leave(entry, content, own(SECTIONS, kind) ?? unknownModule(kind));
       return;
     }
     for (const [state, attributes] of Object.entries(isRecord(content) ? content : {})) {
@@ -170,7 +170,7 @@ function whyNot(module: Declared, key: string, parameter: Parameter | undefined)
   if (parameter?.readonly) return 'it is measured, not set';
   if (parameter?.momentary) return 'it is a state of the moment, not a setting';
   if (parameter) return undefined;
-  const known = ATTRIBUTES[key];
+  const known = own(ATTRIBUTES, key);
   if (known !== undefined) return known;
   const near = nearest(key, Object.keys(module.parameters));
   return `${module.name} has no parameter of this name${near === undefined ? '' : ` (the nearest is ${near})`}`;
@@ -223,7 +223,7 @@ function inOurWords({ kind, choices }: Parameter, raw: unknown): unknown {
       const word = raw === false ? 'off' : raw === true ? 'on' : raw;
       if (typeof word !== 'string' || choices?.includes(word))
         return choices?.includes(Number(word)) ? Number(word) : word;
-      return SIGNALS[word] ?? word;
+      return own(SIGNALS, word) ?? word;
     }
     default:
       return raw;
@@ -262,6 +262,10 @@ function sections(text: string): Readonly<Record<string, unknown>> {
   throw new ConfigurationError(
     `The file is no configuration of PyRPL: it holds ${show(content)}, not sections of settings.`,
   );
+}
+
+function own(table: Readonly<Record<string, string>>, key: string): string | undefined {
+  return Object.hasOwn(table, key) ? table[key] : undefined;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

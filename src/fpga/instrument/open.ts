@@ -129,7 +129,8 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     // Nothing saved: the FPGA was never ours.
     const anew = fpgaLoad !== undefined && !saved?.inFpga;
     const { freshlyLoaded = bus.name === 'simulator' || anew } = options;
-    for (const { driver, name } of parts.values()) await bringUp(driver, modules[name] ?? {}, freshlyLoaded, log);
+    const drivers = [...parts.values()].map(({ driver }) => driver);
+    await bringUp(drivers, modules, freshlyLoaded, log);
     // From now on the registers tell, also after a crash.
     if (freshlyLoaded) state?.touch();
     const unknown = Object.keys(modules).filter((name) => !parts.has(name));

@@ -12,6 +12,7 @@ import { show } from '../parameters.ts';
 import type { Client } from './instrument.ts';
 import type { Module } from './open.ts';
 import { DamagedFile, hasCode, readSettings, replaceFile, type SavedModules, settingsText } from './settings-file.ts';
+import { inSteps, STEPS } from './steps.ts';
 
 const SUFFIX = '.json';
 
@@ -39,7 +40,7 @@ export interface Setups {
   /**
    * Sets what the setup says; modules and parameters that it does not name stay as they are.
    * @returns what the hardware took, by module
-   * @throws Refusal, with nothing written; PitayadError: registers failed, and which modules were set
+   * @throws Refusal, with nothing written; PitayadError: registers failed, and what was set is not known
    */
   load(client: Client, name: string): Promise<Record<string, Record<string, Value>>>;
   /** In alphabetical order. */
@@ -157,18 +158,26 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
       const taken = new Map<Module, Taken[]>();
       const values: Record<string, Record<string, Value>> = {};
       const set = async (): Promise<void> => {
+        const goings = [];
         for (const { module, checked } of judge(name, modules, client)) {
-          taken.set(module, await module.driver.apply(checked));
-          values[module.name] = await module.driver.get(Object.keys(checked.values));
+          const names = Object.keys(checked.values);
+          const go = inSteps(module.driver, await module.driver.get(names), checked.values);
+          goings.push({ module, names, go });
         }
+        for (const step of STEPS) {
+          for (const { module, go } of goings) {
+            const changes = await go(step);
+            taken.set(module, [...(taken.get(module) ?? []), ...changes]);
+          }
+        }
+        for (const { module, names } of goings) values[module.name] = await module.driver.get(names);
       };
       try {
         await inTurnOfAll(judge(name, modules, client), set, taken);
       } catch (error) {
-        const done = Object.keys(values).join(', ');
-        if (done === '') throw error;
+        if (error instanceof Refusal && taken.size === 0) throw error;
         const why = error instanceof Error ? error.message : String(error);
-        throw new PitayadError(`The setup ${name} was loaded in part, of ${done} alone: ${why}`, { cause: error });
+        throw new PitayadError(`The setup ${name} was loaded in part: ${why}`, { cause: error });
       } finally {
         for (const [module, changes] of taken) announce(module.name, changes, client.owner);
       }

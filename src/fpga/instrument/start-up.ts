@@ -2,23 +2,51 @@
 import type { Logger } from 'pino';
 import { Refusal } from '../../errors.ts';
 import type { ModuleDriver } from '../driver.ts';
+import { inSteps, STEPS, type Values } from './steps.ts';
 
-/** Values by name, not judged. */
-export type Values = Readonly<Record<string, unknown>>;
+export type { Values } from './steps.ts';
 
 /**
- * Reads the registers; then, if the FPGA was just loaded, writes defaults and, over them, what was saved. Otherwise
- * nothing is written, and the saved values only tell what registers don't.
+ * Reads the registers of all modules; then, if the FPGA was just loaded, writes defaults and, over them, what was saved:
+ * integrators begin at 0, and outputs come on when all modules are set. Otherwise nothing is written, and the saved
+ * values only tell what registers don't.
  */
-export async function bringUp(driver: ModuleDriver, saved: Values, freshlyLoaded: boolean, log: Logger): Promise<void> {
-  await driver.readBack();
-  if (!freshlyLoaded) return driver.remember(saved);
-  const defaults: Record<string, unknown> = {};
-  for (const parameter of driver.description.parameters) {
-    if (!parameter.readonly && !parameter.momentary) defaults[parameter.name] = parameter.default;
+export async function bringUp(
+  drivers: readonly ModuleDriver[],
+  saved: Readonly<Record<string, Values>>,
+  freshlyLoaded: boolean,
+  log: Logger,
+): Promise<void> {
+  const savedOf = ({ description: { name } }: ModuleDriver): Values => saved[name] ?? {};
+  for (const driver of drivers) await driver.readBack();
+  if (!freshlyLoaded) {
+    for (const driver of drivers) driver.remember(savedOf(driver));
+    return;
   }
-  await driver.apply(driver.check(defaults));
-  await driver.apply(driver.check(allowed(driver, saved, log)));
+  for (const driver of drivers) await driver.apply(driver.check(defaultsOf(driver)));
+  const goings = drivers.map((driver) => ({
+    go: inSteps(driver, defaultsOf(driver), allowed(driver, savedOf(driver), log)),
+    zero: driver.check(momentsOff(driver)),
+    driver,
+  }));
+  for (const step of STEPS) {
+    for (const { driver, go, zero } of goings) {
+      if (step === STEPS.length - 1) await driver.apply(zero);
+      await go(step);
+    }
+  }
+}
+
+function defaultsOf({ description }: ModuleDriver): Values {
+  const settings = description.parameters.filter(({ readonly, momentary }) => !readonly && !momentary);
+  return Object.fromEntries(settings.map((parameter) => [parameter.name, parameter.default]));
+}
+
+/** What `off` sets besides settings: integrators to 0, which have run since their gains were set. */
+function momentsOff({ description }: ModuleDriver): Values {
+  return Object.fromEntries(
+    description.parameters.flatMap(({ name, momentary, off }) => (momentary && off !== undefined ? [[name, off]] : [])),
+  );
 }
 
 /** What the driver accepts of the saved values: all, or one after the other as many as go together. */

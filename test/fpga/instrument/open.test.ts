@@ -159,6 +159,40 @@ test('the saved state is written once to each load of the FPGA; afterwards its r
   });
 });
 
+test('after a fresh load outputs come on last, with integrators at 0', async () => {
+  await withFolder(async (statePath) => {
+    const one = await timed({ statePath });
+    await one.instrument.configure(alice, 'pid0', { input: 'iq0', output_direct: 'out1', i: 1e3, max_voltage: 0.25 });
+    await one.instrument.configure(alice, 'asg0', { trigger_source: 'immediately', output_direct: 'out2', on: false });
+    await one.instrument.configure(alice, 'iq0', { frequency: 1e6, output_direct: 'both' });
+    await one.instrument.close();
+
+    const bus = timedBus();
+    const written: [address: number, value: number][] = [];
+    const { write } = bus;
+    bus.write = async (address, value) => {
+      written.push([address, value]);
+      return write.call(bus, address, value);
+    };
+    const two = await openInstrument({ bus, identity, log: silent, statePath, freshlyLoaded: true });
+    const outputs = [ASG0_OUTPUT, 0x4030_0004, 0x4035_0004];
+    const firstOn = written.findIndex(([address, value]) => outputs.includes(address) && value !== 0);
+    const last = (wanted: number) => written.map(([address]) => address).lastIndexOf(wanted);
+    for (const setting of [0x4030_0000, 0x4030_010c, 0x4030_0128, 0x4035_0108]) {
+      assert.ok(last(setting) > 0 && last(setting) < firstOn, `0x${setting.toString(16)}`);
+    }
+    // The integrator, after its gain.
+    assert.ok(last(0x4030_0100) > last(0x4030_010c));
+    assert.deepEqual(await two.get('asg0', ['trigger_source', 'output_direct', 'on']), {
+      trigger_source: 'immediately',
+      output_direct: 'out2',
+      on: false,
+    });
+    assert.equal((await two.get('iq0', ['output_direct'])).output_direct, 'both');
+    await two.close();
+  });
+});
+
 test('what is wrong in one value leaves all as it was', async () => {
   const { bus, instrument } = await timed();
   const before = bus.registers.content();

@@ -226,8 +226,15 @@ function inOurWords({ kind, choices }: Parameter, raw: unknown): unknown {
       return own(SIGNALS, word) ?? word;
     }
     default:
-      return raw;
+      return (Array.isArray(raw) ? raw : [raw]).map(complexOf).join(', ');
   }
+}
+
+/** A number as Python prints it, `(-300+40000j)`, without what says nothing. */
+function complexOf(raw: unknown): string {
+  return String(raw)
+    .replace(/^\((.*)\)$/, '$1')
+    .replace(/(?<=[\d.])[+-]0j$/, '');
 }
 
 /** Python writes 1e4 without a point, which YAML 1.1 takes for text. */

@@ -159,6 +159,31 @@ test('the saved state is written once to each load of the FPGA; afterwards its r
   });
 });
 
+test('what was off stays off after a power cut, and the rest is as it was', async () => {
+  await withFolder(async (statePath) => {
+    const one = await timed({ statePath });
+    await one.instrument.configure(alice, 'pid0', { input: 'iq0', output_direct: 'out1', p: 2 });
+    await one.instrument.configure(alice, 'asg0', {
+      frequency: 1e3,
+      trigger_source: 'immediately',
+      output_direct: 'both',
+    });
+    await one.instrument.off(bob);
+    await one.instrument.close();
+    const two = await timed({ statePath });
+    assert.deepEqual(await two.instrument.get('pid0', ['input', 'output_direct', 'p']), {
+      input: 'iq0',
+      output_direct: 'off',
+      p: 2,
+    });
+    assert.deepEqual(await two.instrument.get('asg0', ['trigger_source', 'output_direct']), {
+      trigger_source: 'off',
+      output_direct: 'off',
+    });
+    await two.instrument.close();
+  });
+});
+
 test('after a fresh load outputs come on last, with integrators at 0', async () => {
   await withFolder(async (statePath) => {
     const one = await timed({ statePath });

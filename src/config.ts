@@ -40,6 +40,8 @@ interface Kind<T> {
   take(raw: unknown): T | undefined;
   /** Default: the word itself. */
   fromWord?(word: string): unknown;
+  /** `--no-NAME` stands for false. */
+  readonly negatable?: true;
 }
 
 interface Setting<T> {
@@ -71,10 +73,14 @@ function integer(min: number, max: number, placeholder: string): Kind<number> {
   };
 }
 
-const flag: Kind<boolean> = {
-  placeholder: '',
-  allowed: 'true or false',
-  take: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+/** Who announces the board. */
+export const DISCOVERY = ['auto', 'avahi', 'bonjour', 'off'] as const;
+
+const discovery: Kind<(typeof DISCOVERY)[number]> = {
+  ...choice(...DISCOVERY),
+  allowed: 'auto, avahi, bonjour, off, true (auto) or false (off)',
+  take: (raw) => (raw === true ? 'auto' : raw === false ? 'off' : DISCOVERY.find((word) => word === raw)),
+  negatable: true,
 };
 
 const file: Kind<string> = {
@@ -130,7 +136,11 @@ export const settings = {
     [],
     'who may connect besides loopback, link-local and private addresses and the networks of this machine’s interfaces',
   ),
-  discovery: setting(flag, true, 'announce the board by mDNS'),
+  discovery: setting(
+    discovery,
+    'auto',
+    'who announces the board by mDNS: avahi where it runs and lets us, else bonjour-service in this process',
+  ),
   state: optional(
     file,
     'where settings are kept over a restart (default: on a Red Pitaya /var/lib/pitayad/state.json, else nowhere)',
@@ -184,8 +194,8 @@ function isNetwork(text: string): boolean {
 export function addOptions(command: Command): Command {
   for (const [key, { kind, default: fallback, help }] of Object.entries<Setting<unknown>>(settings)) {
     const option = optionOf(key);
-    if (kind === flag) command.addOption(new Option(`--no-${option}`, `do not ${help}`));
-    else command.addOption(new Option(`--${option} <${kind.placeholder}>`, help + inParentheses(fallback)));
+    if (kind.negatable) command.addOption(new Option(`--no-${option}`, `as --${option} off`));
+    command.addOption(new Option(`--${option} <${kind.placeholder}>`, help + inParentheses(fallback)));
   }
   return command.option('--config <FILE>', `configuration file (default: ${CONFIG_FILE}, if it is there)`);
 }

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { identify, isRedPitaya } from './board.ts';
 import type { BusChoice, Config } from './config.ts';
+import { announceByAvahi, avahiTakes } from './discovery/avahi.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
@@ -78,8 +79,9 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   ends.push(() => door.close());
   served = true;
 
-  if (config.discovery) {
-    const announcement = announceByBonjour(boardService(identity, modules, door), log);
+  if (config.discovery !== 'off') {
+    const byAvahi = config.discovery === 'avahi' || (config.discovery === 'auto' && avahiTakes());
+    const announcement = (byAvahi ? announceByAvahi : announceByBonjour)(boardService(identity, modules, door), log);
     ends.push(() => announcement.stop());
   }
 

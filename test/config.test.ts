@@ -46,7 +46,7 @@ test('without anything, what is built in holds', ({ file }) => {
   const config = given('--config', file(''));
   assert.equal(config.bus, undefined);
   assert.equal(config.listen, undefined);
-  assert.equal(config.discovery, true);
+  assert.equal(config.discovery, 'auto');
   assert.equal(config.outputs_on_stop, 'hold');
   assert.equal(config.log_level, 'info');
   assert.deepEqual(config.front_end, parseFrontEnd('loopback'));
@@ -84,7 +84,7 @@ test('every setting has its option', ({ file }) => {
     front_end: parseFrontEnd('sine:1e3,0.2;noise'),
     listen: { host: '0.0.0.0', port: 0 },
     allowed_networks: ['198.51.100.0/24', '2001:db8::/32'],
-    discovery: false,
+    discovery: 'off',
     state: 's.json',
     outputs_on_stop: 'zero',
     save_every_ms: 100,
@@ -104,7 +104,7 @@ test('the file takes the same values', ({ file }) => {
   const config = given('--config', path);
   assert.deepEqual(config.bus, { kind: 'monitor', host: '127.0.0.1', port: 2222 });
   assert.deepEqual(config.listen, { host: '::', port: 6341 });
-  assert.equal(config.discovery, false);
+  assert.equal(config.discovery, 'off');
   assert.deepEqual(config.allowed_networks, ['198.51.100.0/24', '2001:db8::/32']);
 });
 
@@ -128,7 +128,7 @@ test('a value of the wrong type is refused with a sentence that says what is all
     ['listen: 6341', 'HOST:PORT'],
     ['listen: 127.0.0.1:65536', 'up to 65535'],
     ["listen: '::1:6341'", 'in brackets'],
-    ['discovery: no', 'true or false, not "no"'],
+    ['discovery: no', 'auto, avahi, bonjour, off, true (auto) or false (off), not "no"'],
     ['max_clients: "5"', 'an integer from 1 to 1000, not "5"'],
     ['max_clients: 1.5', 'an integer'],
     ['max_clients: .nan', 'an integer'],

@@ -1,0 +1,92 @@
+/** The board announced by a real avahi-daemon, which has services and address to itself: what a browser sees. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite } from 'uvu';
+import { avahiTakes } from '../../src/discovery/avahi.ts';
+import { type Lan, openLan } from './lan.ts';
+import { announce, browse, ended, missing } from './programs.ts';
+
+const lacking =
+  missing ??
+  (spawnSync('avahi-daemon', ['--version']).status === 0 ? undefined : 'avahi (apt-get install avahi-daemon)') ??
+  (process.getuid?.() === 0 ? undefined : 'root, to give avahi folders of its own');
+
+const CONF = `
+[server]
+host-name=rp
+use-ipv6=no
+enable-dbus=no
+[publish]
+publish-workstation=no
+publish-aaaa-on-ipv4=no
+`;
+
+const test = suite<{ lan: Lan; root: string }>('mDNS by avahi');
+
+test.before.each(async (context) => {
+  context.root = mkdtempSync(join(tmpdir(), 'pitayad-avahi-'));
+  for (const folder of ['etc/avahi/services', 'run/avahi-daemon'])
+    mkdirSync(join(context.root, folder), { recursive: true });
+  writeFileSync(join(context.root, 'avahi.conf'), CONF);
+  context.lan = await openLan();
+});
+
+test.after.each(async ({ lan, root }) => {
+  await lan.close();
+  rmSync(root, { recursive: true });
+});
+
+/** Starts avahi on the board, with folders of its own in place of those of this machine. */
+async function startAvahi(lan: Lan, root: string): Promise<void> {
+  const script = `
+    mkdir -p /run/avahi-daemon
+    mount --bind ${root}/etc/avahi/services /etc/avahi/services
+    mount --bind ${root}/run/avahi-daemon /run/avahi-daemon
+    exec avahi-daemon -f ${root}/avahi.conf --no-drop-root --no-chroot --no-rlimits`;
+  lan.start('board', 'unshare', '-m', 'sh', '-ec', script);
+  const end = performance.now() + 5000;
+  while (!existsSync(join(root, 'run/avahi-daemon/pid'))) {
+    if (performance.now() > end) throw new Error('avahi did not start');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+test('a browser sees the board once, with avahi’s name and address, also after another address, and that it leaves', async ({
+  lan,
+  root,
+}) => {
+  await startAvahi(lan, root);
+  assert.equal(avahiTakes(root), true);
+  const browser = await browse(lan);
+  const board = announce(lan, 'board', 'rp', '6341', '0.0.0.0', root);
+  await board.logged('announced');
+  const { name, server, port, addresses, txt } = await browser.until(({ event }) => event === 'added');
+  assert.deepEqual([name, server, port, addresses], ['pitayad on rp', 'rp.local.', 6341, ['10.77.0.2']]);
+  assert.equal(txt?.model, 'STEMlab 125-14');
+  assert.equal(txt?.modules, 'scope,asg0,asg1');
+  lan.run('board', 'ip', 'address', 'del', '10.77.0.2/24', 'dev', 'board');
+  lan.run('board', 'ip', 'address', 'add', '10.77.0.9/24', 'dev', 'board');
+  const later = await browse(lan);
+  await later.until(({ event, addresses: now = [] }) => event !== 'removed' && now.includes('10.77.0.9'), 20);
+  board.process.kill('SIGTERM');
+  await later.until(({ event }) => event === 'removed', 5);
+  assert.equal(await ended(board.process), 0);
+  const seen = browser.events.filter(({ event }) => event === 'added').map((one) => one.name);
+  assert.deepEqual([...new Set(seen)], ['pitayad on rp']);
+});
+
+test('where avahi does not run, or lets nobody in, it takes nothing', ({ root }) => {
+  assert.equal(avahiTakes(root), false);
+  assert.equal(avahiTakes(join(root, 'nowhere')), false);
+});
+
+if (lacking === undefined) test.run();
+else {
+  const skipped = suite('mDNS by avahi');
+  skipped.skip('needs a network and an avahi of its own', () => undefined);
+  skipped.run();
+  process.stdout.write(`skipped: mDNS by avahi: ${lacking}\n`);
+}

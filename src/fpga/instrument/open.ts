@@ -22,6 +22,7 @@ import type { Recorder, RecorderTools } from './recorder.ts';
 import { recorders } from './recorders.ts';
 import { reservations, settingsOf } from './reservations.ts';
 import { checkSelftestOptions, selftest } from './selftest/selftest.ts';
+import { serial } from './serial.ts';
 import { setups, setupsFolder } from './setups.ts';
 import { bringUp, type Values } from './start-up.ts';
 import { stateFile } from './state.ts';
@@ -331,15 +332,5 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       await state?.close();
       if (outputs === 'zero') await allOff('pitayad, which ends');
     },
-  };
-}
-
-/** Jobs one after the other, in the order of the calls; a failed one does not stop the next. */
-function serial(): <T>(job: () => Promise<T>) => Promise<T> {
-  let tail: Promise<unknown> = Promise.resolve();
-  return (job) => {
-    const done = tail.then(job);
-    tail = done.catch(() => undefined);
-    return done;
   };
 }

@@ -2,7 +2,7 @@
  * Named setups: settings of all modules, or of some, kept in a file each, to be loaded again at any time. Loading is
  * refused as a whole, with every reason, when something of it is not allowed.
  */
-import { mkdir, readdir, stat, unlink } from 'node:fs/promises';
+import { chown, mkdir, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
@@ -11,6 +11,7 @@ import type { Checked, Taken } from '../driver.ts';
 import { show } from '../parameters.ts';
 import type { Client } from './instrument.ts';
 import type { Module } from './open.ts';
+import { serial } from './serial.ts';
 import { DamagedFile, hasCode, readSettings, replaceFile, type SavedModules, settingsText } from './settings-file.ts';
 import { inSteps, STEPS } from './steps.ts';
 
@@ -76,10 +77,17 @@ export function setupPath(folder: string, name: string): string {
 /** Writes a setup whose settings were checked. @throws Error of the file system */
 export async function writeSetup(folder: string, name: string, settings: SavedModules): Promise<void> {
   const path = setupPath(folder, name);
-  // Not the folders above: a path that is not there is a mistake.
-  await mkdir(folder).catch((error) => {
+  try {
+    // Not the folders above: a path that is not there is a mistake.
+    await mkdir(folder);
+    if (process.getuid?.() === 0) {
+      // Root imports what the daemon, a user of its own, replaces one day.
+      const { uid, gid } = await stat(dirname(folder));
+      await chown(folder, uid, gid);
+    }
+  } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
-  });
+  }
   await replaceFile(path, settingsText(settings));
 }
 
@@ -90,6 +98,17 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
   }
 
   const pathOf = (name: string): string => setupPath(place(), name);
+  const inTurn = serial();
+
+  /** Gives a fault of the file system its sentence. */
+  async function onFile<T>(what: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof PitayadError) throw error;
+      throw new PitayadError(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+    }
+  }
 
   async function names(): Promise<string[]> {
     const files = await readdir(place()).catch((error) => {
@@ -111,13 +130,12 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
   }
 
   async function read(name: string): Promise<SavedModules> {
-    try {
-      const saved = await readSettings(pathOf(name));
-      if (saved) return saved.modules;
-    } catch (error) {
-      if (!(error instanceof DamagedFile)) throw error;
-      throw new Refusal(`The setup ${name} cannot be used: ${error.message}; nothing was changed.`, { cause: error });
-    }
+    const path = pathOf(name);
+    const saved = await onFile(`The setup ${name} cannot be read`, () => readSettings(path)).catch((error) => {
+      if (!(error.cause instanceof DamagedFile)) throw error;
+      throw new Refusal(`The setup ${name} cannot be used: ${error.cause.message}; nothing was changed.`);
+    });
+    if (saved) return saved.modules;
     throw await missing(name);
   }
 
@@ -141,16 +159,19 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
   }
 
   return {
-    async save(name, modules) {
-      pathOf(name);
-      if (modules !== undefined) judge(name, modules);
-      const known = await names();
-      if (!known.includes(name) && known.length >= MAX_SETUPS) {
-        throw new Refusal(`There are ${known.length} setups already, which is the most; nothing was changed.`);
-      }
-      const settings = modules ?? (await collect());
-      await writeSetup(place(), name, settings);
-      return Object.keys(settings);
+    save(name, modules) {
+      const work = async (): Promise<string[]> => {
+        pathOf(name);
+        if (modules !== undefined) judge(name, modules);
+        const known = await names();
+        if (!known.includes(name) && known.length >= MAX_SETUPS) {
+          throw new Refusal(`There are ${known.length} setups already, which is the most; nothing was changed.`);
+        }
+        const settings = modules ?? (await collect());
+        await writeSetup(place(), name, settings);
+        return Object.keys(settings);
+      };
+      return inTurn(() => onFile(`The setup ${name} cannot be saved`, work));
     },
 
     async load(client, name) {
@@ -184,22 +205,27 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
       return values;
     },
 
-    async list() {
-      const base = place();
-      const entries: SetupEntry[] = [];
-      for (const name of await names()) {
-        const { mtimeMs } = await stat(join(base, name + SUFFIX));
-        entries.push({ name, saved: mtimeMs / 1e3 });
-      }
-      return entries;
+    list() {
+      const work = async (): Promise<SetupEntry[]> => {
+        const entries: SetupEntry[] = [];
+        for (const name of await names()) {
+          const { mtimeMs } = await stat(pathOf(name));
+          entries.push({ name, saved: mtimeMs / 1e3 });
+        }
+        return entries;
+      };
+      return inTurn(() => onFile('The setups cannot be listed', work));
     },
 
-    async remove(name) {
-      try {
-        await unlink(pathOf(name));
-      } catch (error) {
-        throw hasCode(error, 'ENOENT') ? await missing(name) : error;
-      }
+    remove(name) {
+      const work = async (): Promise<void> => {
+        try {
+          await unlink(pathOf(name));
+        } catch (error) {
+          throw hasCode(error, 'ENOENT') ? await missing(name) : error;
+        }
+      };
+      return inTurn(() => onFile(`The setup ${show(name)} cannot be removed`, work));
     },
   };
 }

@@ -14,6 +14,9 @@ export type { SavedModules } from './settings-file.ts';
 /** Time between two savings of changes that go on and on, in ms. */
 export const INTERVAL_MS = 5000;
 
+/** Time between two attempts while saving fails, in ms. */
+const RETRY_MS = 1000;
+
 /** Savings that may follow each other at once, after as many intervals without any. */
 export const BURST = 12;
 
@@ -61,6 +64,7 @@ export function stateFile({ path, log, fpgaLoad, intervalMs = INTERVAL_MS, colle
   let paidUntil = 0;
   let touches = 0;
   let written = '';
+  let failing = false;
 
   async function save(): Promise<void> {
     timer = undefined;
@@ -73,11 +77,16 @@ export function stateFile({ path, log, fpgaLoad, intervalMs = INTERVAL_MS, colle
         await replaceFile(path, text, previous);
         written = text;
         status.saves++;
+        if (failing) log.info({ path }, 'the state is saved again');
+        failing = false;
       }
       status.unsaved = touches !== upTo;
     } catch (error) {
       status.failures++;
-      log.error({ path, err: error }, 'the state could not be saved; it is tried again');
+      // A full card stays full for long: once is enough.
+      log[failing ? 'debug' : 'error']({ path, err: error }, 'the state could not be saved; it is tried again');
+      failing = true;
+      paidUntil = Math.max(paidUntil, performance.now() + RETRY_MS + (BURST - 1) * intervalMs);
     }
     if (status.unsaved) schedule();
   }

@@ -1,6 +1,6 @@
 /** Named setups, through the instrument. */
 import assert from 'node:assert';
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -208,6 +208,27 @@ test('whatever a setup’s file holds, it is loaded or refused', async ({ instru
     }),
     { numRuns: 200 },
   );
+});
+
+test('a folder that fails is told in a sentence; the same setup saved twice at once is whole', async ({
+  instrument,
+  folder,
+}) => {
+  const { setups } = instrument;
+  await Promise.all(Array.from({ length: 5 }, () => setups.save('twice')));
+  await setups.load(alice, 'twice');
+  mkdirSync(join(folder, 'setups', 'odd.json'));
+  for (const [doing, sentence] of [
+    [setups.load(alice, 'odd'), /The setup odd cannot be read: EISDIR/],
+    [setups.save('odd'), /The setup odd cannot be saved: EISDIR/],
+    [setups.remove('odd'), /The setup "odd" cannot be removed: E/],
+  ] as const) {
+    await assert.rejects(doing, (error: unknown) => {
+      assert.ok(error instanceof PitayadError);
+      assert.match(error.message, sentence);
+      return true;
+    });
+  }
 });
 
 test('a daemon without a state has no setups, and says so', async () => {

@@ -181,19 +181,25 @@ test('it is known whether these settings were in the FPGA since it was loaded', 
   assert.equal(await inFpga(undefined), true);
 });
 
-test('a failed saving is tried again by itself', async ({ path }) => {
+test('a failed saving is tried again by itself, without haste, and told once', async ({ path }) => {
   let failures = 2;
-  const file = open(
-    path,
-    async () => {
-      if (failures-- > 0) throw new Error('no space left on device');
-      return settings(4);
-    },
-    { intervalMs: 5 },
-  );
+  const { log, lines } = keptLog();
+  const collect = async () => {
+    if (failures-- > 0) throw new Error('no space left on device');
+    return settings(4);
+  };
+  const file = open(path, collect, { log });
+  const began = performance.now();
   file.touch();
-  await eventually(() => file.status.saves === 1, 'saved');
+  await eventually(() => file.status.failures === 1, 'a failure');
+  file.touch();
+  await eventually(() => file.status.saves === 1, 'saved', 4000);
+  assert.ok(performance.now() - began > 1500);
   assert.deepEqual([file.status.failures, file.status.unsaved], [2, false]);
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    [50, 20, 30],
+  );
   await file.close();
 });
 

@@ -1,0 +1,78 @@
+/** A daemon that comes back to a running FPGA, on the live Verilog: what its registers tell, and what the state does. */
+import assert from 'node:assert';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'uvu';
+import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
+import { openInstrument } from '../../src/fpga/instrument/open.ts';
+import { importPyrpl } from '../../src/import-pyrpl.ts';
+import { client, identity, silent } from '../fpga/instrument/fixture.ts';
+import { onCosim, program, skipped } from './cosim.ts';
+
+const me = client('state');
+const lab = importPyrpl(readFileSync(new URL('../import-pyrpl/lab.yml', import.meta.url), 'utf8'));
+
+/** Settings of a laboratory, and of modules that it leaves alone. */
+const WANTED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  ...lab.modules,
+  pid2: { input: 'iq2_2', p: 0.25, i: -300, paused: true, pause_gains: 'pi', min_voltage: 0.1 },
+  iq1: { frequency: 1.5e6, phase: 120, bandwidth: [1000, 0], modulation_at_2f: 'on', on: false },
+  pwm1: { input: 'out2' },
+};
+
+if (program === undefined) {
+  skipped('a daemon that comes back to the live Verilog');
+} else {
+  const path = program;
+
+  test('it finds everything as it was, and writes nothing', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pitayad-back-'));
+    const statePath = join(folder, 'state.json');
+    const on = await onCosim(path);
+    const { bus } = on;
+    const start = (options: { statePath?: string } = {}) =>
+      openInstrument({ bus, identity, log: silent, freshlyLoaded: false, ...options });
+    try {
+      const one = await start({ statePath });
+      for (const [module, values] of Object.entries(WANTED)) await one.configure(me, module, values);
+      const before = await settings(one);
+      for (const [module, { input }] of Object.entries(WANTED)) {
+        if (input !== undefined) assert.equal(before[module]?.input, input, module);
+      }
+      await one.close();
+
+      const written = bus.traffic.wordsWritten;
+      const back = await start({ statePath });
+      assert.deepEqual(await settings(back), before);
+      // Without the file the registers still tell whatever is in registers.
+      const bare = await start();
+      for (const [module, values] of Object.entries(await settings(bare))) {
+        const inDriver = Object.keys(values).filter((name) => !same(values[name], before[module]?.[name]));
+        for (const name of inDriver) assert.ok(UNTOLD.includes(`${module}.${name}`), `${module}.${name}`);
+      }
+      assert.equal(bus.traffic.wordsWritten, written);
+      await bare.close();
+      await back.close();
+    } finally {
+      await on.end();
+      rmSync(folder, { recursive: true });
+    }
+  });
+}
+
+/** What no register tells. */
+const UNTOLD = ['scope.trace_average', 'scope.trigger_source', 'asg0.waveform', 'asg1.amplitude'];
+
+const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+
+async function settings(instrument: Instrument): Promise<Record<string, Record<string, unknown>>> {
+  const all: Record<string, Record<string, unknown>> = {};
+  for (const { name, parameters } of instrument.modules) {
+    const names = parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name);
+    all[name] = await instrument.get(name, names);
+  }
+  return all;
+}
+
+test.run();

@@ -25,7 +25,7 @@ import { checkSelftestOptions, selftest } from './selftest/selftest.ts';
 import { serial } from './serial.ts';
 import { setups, setupsFolder } from './setups.ts';
 import { bringUp, type Values } from './start-up.ts';
-import { stateFile } from './state.ts';
+import { type SavedModules, stateFile } from './state.ts';
 import { type Turnstile, turnstile } from './turnstile.ts';
 
 export interface OpenOptions {
@@ -85,6 +85,8 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const loggedAt = new Map<string, number>();
   const startedAt = Date.now() / 1e3;
   let closed = false;
+  /** Saved modules that this version does not have. */
+  let unknown: SavedModules = {};
 
   const reserved = reservations({ moduleOf, checkOwner, owners });
   const tools: RecorderTools = {
@@ -102,7 +104,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const measuring = recorders.map(({ module }) => module);
   const grabs = grabbing({ measuring, moduleOf, write, checkOwner, checkOpen });
 
-  const state = statePath ? stateFile({ path: statePath, log, collect, fpgaLoad, intervalMs }) : undefined;
+  const state = statePath ? stateFile({ path: statePath, log, collect: collectAll, fpgaLoad, intervalMs }) : undefined;
 
   await startUp();
 
@@ -134,9 +136,14 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     await bringUp(drivers, modules, freshlyLoaded, log);
     // From now on the registers tell, also after a crash.
     if (freshlyLoaded) state?.touch();
-    const unknown = Object.keys(modules).filter((name) => !parts.has(name));
-    if (unknown.length > 0)
-      log.warn({ modules: unknown }, 'the saved state has modules that this version does not know');
+    unknown = Object.fromEntries(Object.entries(modules).filter(([name]) => !parts.has(name)));
+    const names = Object.keys(unknown);
+    if (names.length > 0) log.warn({ modules: names }, 'the saved state has modules that this version does not know');
+  }
+
+  /** With what another version has left, for its return. */
+  async function collectAll(): Promise<SavedModules> {
+    return { ...unknown, ...(await collect()) };
   }
 
   /** Settings to be kept: those of a reserved module are the ones that it gets back. */

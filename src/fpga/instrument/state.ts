@@ -6,7 +6,6 @@
  */
 import { rename } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import type { Value } from '../description.ts';
 import { DamagedFile, NewerFile, readSettings, replaceFile, type SavedModules, settingsText } from './settings-file.ts';
 
 export type { SavedModules } from './settings-file.ts';
@@ -51,7 +50,7 @@ export interface StateOptions {
   /** Time between two savings of changes that go on and on, in ms. 0: each change is saved at once. */
   readonly intervalMs?: number | undefined;
   /** All settings, at the time of saving. */
-  collect(): Promise<Record<string, Record<string, Value>>>;
+  collect(): Promise<SavedModules>;
 }
 
 export function stateFile({ path, log, fpgaLoad, intervalMs = INTERVAL_MS, collect }: StateOptions): StateFile {

@@ -344,7 +344,11 @@ test('of a state that is not wholly right, what is right is taken, and the rest 
       'amplitude',
     ]);
     assert.ok(reported.some(({ modules }) => Array.isArray(modules) && modules[0] === 'pid9'));
+    await instrument.configure(alice, 'asg0', { offset: 0.25 });
     await instrument.close();
+    // The version that knows it may come back.
+    const { modules: saved } = JSON.parse(readFileSync(statePath, 'utf8')) as { modules: Record<string, unknown> };
+    assert.deepEqual(saved.pid9, { p: 1 });
   });
 });
 

@@ -14,5 +14,5 @@ export const MAX_COUNTS = 8191;
 
 /** Two's complement of 14 bits, upper bits ignored → −8192 … 8191. */
 export function signedCounts(word: number): number {
-  return ((word & 0x3fff) ^ 0x2000) - 0x2000;
+  return (word << 18) >> 18;
 }

@@ -48,6 +48,8 @@ export interface Fpga {
   readonly digitalLoop: boolean;
   /** Memories that outlive a reset pulse: tables of the generators, rings of the scope. */
   readonly memories: readonly Int32Array[];
+  /** Makes samples of what the scope has recorded so far, which otherwise waits until somebody reads them. */
+  workAhead(): void;
   /** So many clocks may pass in one go without taking long, at least. */
   affordable(): number;
 }
@@ -206,6 +208,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       changes();
       return memories;
     },
+    workAhead: recorded.workOut,
     affordable: theScope.affordable,
   };
 }

@@ -7,6 +7,9 @@ import { type Signal, toCounts } from './signal.ts';
 export const SAMPLES = 16384;
 export const INDEX = SAMPLES - 1;
 
+/** Bits of a sample in a word of the memory. */
+const WORD = 0x3fff;
+
 /** Samples of equal distance. */
 export interface Run {
   /** Clock of the first one. */
@@ -23,6 +26,8 @@ export interface Run {
 export interface ScopeMemory {
   readonly rings: readonly [Int32Array, Int32Array];
   record(run: Run): void;
+  /** Makes samples of what was recorded so far, which otherwise waits until somebody reads them. */
+  workOut(): void;
   /** Values `from` … `from + count` of a run that need not have been recorded. */
   values(channel: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void;
   /** out.length words of a ring, from `index` on; what is behind its end reads 0. */
@@ -41,6 +46,7 @@ export interface ScopeMemory {
  */
 export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () => number): ScopeMemory {
   const rings = [new Int32Array(SAMPLES), new Int32Array(SAMPLES)] as const;
+  const words = [new Uint32Array(rings[0].buffer), new Uint32Array(rings[1].buffer)] as const;
   /** Not worked out yet; oldest first. */
   let runs: Run[] = [];
   const scratch = new Int32Array(SAMPLES);
@@ -122,6 +128,12 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   const values: ScopeMemory['values'] = (k, run, from, count, out) =>
     (run.average ? mean : plain)(k, run, from, count, out);
 
+  /** Values as the words of the memory. */
+  const store = (k: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void => {
+    values(k, run, from, count, out);
+    for (let i = 0; i < count; i++) out[i] = (out[i] as number) & WORD;
+  };
+
   const workOut = (): void => {
     for (const run of runs) {
       const from = Math.max(0, run.count - SAMPLES);
@@ -129,8 +141,8 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
       const toEnd = Math.min(run.count - from, SAMPLES - index);
       const fromStart = run.count - from - toEnd;
       for (const k of [0, 1] as const) {
-        values(k, run, from, toEnd, rings[k].subarray(index, index + toEnd));
-        if (fromStart > 0) values(k, run, from + toEnd, fromStart, rings[k].subarray(0, fromStart));
+        store(k, run, from, toEnd, rings[k].subarray(index, index + toEnd));
+        if (fromStart > 0) store(k, run, from + toEnd, fromStart, rings[k].subarray(0, fromStart));
       }
     }
     runs = [];
@@ -139,6 +151,7 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   return {
     rings,
     values,
+    workOut,
 
     record(run) {
       const last = runs.at(-1);
@@ -156,10 +169,9 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
 
     read(k, index, out) {
       workOut();
-      const ring = rings[k];
-      const count = Math.min(out.length, SAMPLES - index);
-      for (let i = 0; i < count; i++) out[i] = (ring[index + i] as number) & 0x3fff;
-      out.fill(0, Math.max(0, count));
+      const count = Math.max(0, Math.min(out.length, SAMPLES - index));
+      out.set(words[k].subarray(index, index + count));
+      out.fill(0, count);
     },
 
     change(clock, { first, every, average }) {

@@ -87,15 +87,15 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
     users: number;
     current: boolean;
   }
-  /** Of the newest acquisition. */
-  const parts = new Map<Measurement, Map<Form, Entry>>();
+  /** Of the newest acquisition, and how many have asked for each. */
+  const parts = new Map<Measurement, { readonly entries: Map<Form, Entry>; asked: number }>();
 
   const release = (entry: Entry): void => {
     if (!entry.current && entry.users === 0) pool.give(entry.bytes);
   };
 
   const retire = (trace: Measurement): void => {
-    for (const entry of parts.get(trace)?.values() ?? []) {
+    for (const entry of parts.get(trace)?.entries.values() ?? []) {
       entry.current = false;
       release(entry);
     }
@@ -103,12 +103,13 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
   };
 
   return (trace, module, form) => {
-    const entries = parts.get(trace) ?? new Map<Form, Entry>();
+    const known = parts.get(trace) ?? { entries: new Map<Form, Entry>(), asked: 0 };
+    const { entries } = known;
     if (!parts.has(trace)) {
       for (const other of [...parts.keys()]) {
         if (!ofOneAcquisition(other, trace) || parts.size >= MAX_PARTS) retire(other);
       }
-      parts.set(trace, entries);
+      parts.set(trace, known);
     }
     let entry = entries.get(form);
     if (!entry) {
@@ -118,6 +119,9 @@ export function traceEncoder(pool: BufferPool): TraceEncoder {
     }
     const used = entry;
     used.users++;
+    known.asked++;
+    // Nobody else will ask: as soon as it is sent its memory, still in the cache, is free for the next.
+    if ('recipients' in trace && known.asked >= trace.recipients) retire(trace);
     return {
       bytes: used.bytes,
       sent: () => {

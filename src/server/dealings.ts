@@ -190,6 +190,7 @@ export function openDealings(options: DealingsOptions): Dealings {
       const trace = await grab.result;
       await options.turn?.();
       const ready = encodeTrace(trace, module, form);
+      grab.release?.();
       return { word: 'Done', payload: [], ready };
     } finally {
       mine.delete(grab);

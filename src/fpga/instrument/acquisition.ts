@@ -141,6 +141,7 @@ export async function readTrace(
   channels: readonly ChannelName[],
   part: Part,
   ending: Exclude<Ending, 'interrupted'> = 'done',
+  memory: CountsMemory = fresh,
 ): Promise<Samples[]> {
   const stale = staleElements(values.decimation);
   const oldest =
@@ -148,8 +149,15 @@ export async function readTrace(
       ? oldestIndex(await registers.readWord(scopeRegisters.writePointerAtTrigger), delay) + stale
       : (await registers.readWord(scopeRegisters.writePointer)) + 1;
   const first = oldest + part.start;
-  return Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points)));
+  return Promise.all(
+    channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points, memory)),
+  );
 }
+
+/** Gives memory for up to 16384 samples. */
+export type CountsMemory = () => Int16Array;
+
+const fresh: CountsMemory = () => new Int16Array(SAMPLES);
 
 /** Where words are put until they are samples: one array a memory and bus, used again for each trace. */
 const scratches = new WeakMap<RegisterFile, Map<number, Uint32Array>>();
@@ -163,7 +171,13 @@ function scratchFor(registers: RegisterFile, memory: Memory): Uint32Array {
 }
 
 /** Only one at a time for a memory: acquisitions of the scope follow each other. */
-async function readRing(registers: RegisterFile, memory: Memory, first: number, points: number): Promise<Samples> {
+async function readRing(
+  registers: RegisterFile,
+  memory: Memory,
+  first: number,
+  points: number,
+  counts: CountsMemory,
+): Promise<Samples> {
   const scratch = scratchFor(registers, memory);
   let filled = 0;
   const reads = ringRuns(first, points).map(({ index, words }) => {
@@ -172,7 +186,7 @@ async function readRing(registers: RegisterFile, memory: Memory, first: number, 
     return registers.bus.readBlock(memory.address + 4 * index, words, into);
   });
   await Promise.all(reads);
-  return samplesOf(scratch.subarray(0, filled));
+  return samplesOf(scratch.subarray(0, filled), counts());
 }
 
 /** What rolling mode has recorded last. */
@@ -198,6 +212,7 @@ export async function snapshot(
   values: ScopeValues,
   channels: readonly ChannelName[],
   watch: Pick<Watch, 'until' | 'interrupted'>,
+  memory: CountsMemory = fresh,
 ): Promise<Snapshot | undefined> {
   const sampleMs = values.decimation * CLOCK_MS;
   const before = await registers.readWord(scopeRegisters.writePointer);
@@ -211,7 +226,9 @@ export async function snapshot(
   }
   const points = Math.min(recorded, SAMPLES);
   const first = (newest + 1 - points + SAMPLES) % SAMPLES;
-  const data = await Promise.all(channels.map((channel) => readRing(registers, scopeMemories[channel], first, points)));
+  const data = await Promise.all(
+    channels.map((channel) => readRing(registers, scopeMemories[channel], first, points, memory)),
+  );
   const written = ((await registers.readWord(scopeRegisters.writePointer)) - newest + SAMPLES) % SAMPLES;
   const overwritten = Math.max(0, points + written - SAMPLES);
   return {

@@ -97,6 +97,7 @@ export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: 
         endWait?.();
         inner?.stop(by);
       },
+      release: () => inner?.release?.(),
     };
     mine.add(grab);
     const forget = (): void => {

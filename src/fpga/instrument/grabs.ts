@@ -10,7 +10,7 @@
  */
 import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
-import { halt, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
+import { halt, SAMPLES, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
 import {
   type Armed,
   channelsOf,
@@ -37,6 +37,15 @@ const DEFAULT_MARGIN = 5;
 const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
 
+/** Channels' worth of memory that is kept for the next traces. */
+const MAX_SPARE = 8;
+
+/** Memory that an acquisition's recording lies in, for as long as its traces are looked at. */
+interface Lease {
+  readonly counts: Int16Array[];
+  holders: number;
+}
+
 interface Request {
   readonly fresh: boolean;
   readonly part: Partial<Part>;
@@ -44,7 +53,7 @@ interface Request {
   readonly since: number;
   /** In s; undefined: the default. */
   readonly timeout: number | undefined;
-  deliver(trace: Trace): void;
+  deliver(trace: Trace, lease: Lease): void;
   fail(error: unknown): void;
 }
 
@@ -60,6 +69,7 @@ interface Run {
   /** What will be read; known from the first reading on. */
   part: Part | undefined;
   toldAt: number | undefined;
+  readonly lease: Lease;
 }
 
 /** Its `writing` must see every change of the scope's settings. */
@@ -79,6 +89,8 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   let rolling: Settings | undefined;
   let known: Settings | undefined;
   let number = 0;
+  /** Memory of samples that nobody looks at any more: fresh memory costs as much time as to fill it. */
+  const spare: Int16Array[] = [];
 
   const settable = driver.description.parameters.filter((parameter) => !parameter.readonly).map(({ name }) => name);
 
@@ -178,6 +190,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
         end: undefined,
         part: undefined,
         toldAt: undefined,
+        lease: { counts: [], holders: 0 },
       };
       waiting.clear();
       current = run;
@@ -198,6 +211,16 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     }
     working = false;
   }
+
+  const countsFor = (run: Run) => (): Int16Array => {
+    const counts = spare.pop() ?? new Int16Array(SAMPLES);
+    run.lease.counts.push(counts);
+    return counts;
+  };
+
+  const giveBack = ({ counts }: Lease): void => {
+    for (const each of counts.splice(0)) if (spare.length < MAX_SPARE) spare.push(each);
+  };
 
   const unwanted = (run: Run): boolean => run.requests.size === 0;
 
@@ -246,9 +269,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       if (ending === 'interrupted' || outdated || unwanted(run)) return undefined;
       run.phase = 'reading';
       run.part ??= union([...run.requests].map(({ part }) => partOf(total, part)));
-      read = await readTrace(registers, armed, channels, run.part, ending);
+      read = await readTrace(registers, armed, channels, run.part, ending, countsFor(run));
       clipped ||= read.some((samples) => samples.clipped);
-      if (averages) mean.add(read.map(({ counts }) => counts));
+      if (averages) {
+        mean.add(read.map(({ counts }) => counts));
+        giveBack(run.lease);
+      }
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
     const axis = timeAxis({
@@ -270,7 +296,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     }
     run.phase = 'triggered';
     const channels = channelsOf(values);
-    const taken = await snapshot(registers, values, channels, watch(run));
+    const taken = await snapshot(registers, values, channels, watch(run), countsFor(run));
     await writesEnd();
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
@@ -333,15 +359,22 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     const facts = { number, board: tools.board, clockSynchronised, timestamp: Date.now() / 1e3 };
     const { values } = recording.settings;
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
-    const made = new Map<string, Trace>();
     if (run.toldAt !== undefined) tools.progress({ module: 'scope', fraction: 1, text: 'done' });
-    for (const request of [...run.requests]) {
+    const byPart = new Map<string, { readonly part: Part; readonly requests: Request[] }>();
+    for (const request of run.requests) {
       const part = partOf(total, request.part);
       const key = `${part.start}+${part.points}`;
-      const trace = made.get(key) ?? traceOf(recording, part, facts);
-      made.set(key, trace);
-      request.deliver(trace);
-      drop(request);
+      const same = byPart.get(key) ?? { part, requests: [] };
+      same.requests.push(request);
+      byPart.set(key, same);
+    }
+    run.lease.holders = run.requests.size;
+    for (const { part, requests } of byPart.values()) {
+      const trace = traceOf(recording, part, { ...facts, recipients: requests.length });
+      for (const request of requests) {
+        request.deliver(trace, run.lease);
+        drop(request);
+      }
     }
   }
 
@@ -354,6 +387,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     grab(_client, wanted) {
       counters.grabs++;
       let request: Request | undefined;
+      let held: Lease | undefined;
       const result = new Promise<Trace>((resolve, reject) => {
         const { fresh = true, timeout, start: first, points } = wanted;
         request = {
@@ -361,7 +395,10 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
           timeout,
           part: { ...(first === undefined ? {} : { start: first }), ...(points === undefined ? {} : { points }) },
           since: performance.now(),
-          deliver: resolve,
+          deliver(trace, lease) {
+            held = lease;
+            resolve(trace);
+          },
           fail: reject,
         };
         add(request);
@@ -375,6 +412,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
           counters.withdrawn++;
           request.fail(new Refusal(`The grab was stopped by ${by}.`));
           drop(request);
+        },
+        release() {
+          if (!held) return;
+          held.holders--;
+          if (held.holders === 0) giveBack(held);
+          held = undefined;
         },
       };
     },

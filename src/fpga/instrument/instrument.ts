@@ -71,6 +71,8 @@ export interface Trace {
   /** Time of point k is t0 + k · dt, in s; 0 is the first sample at or beyond the threshold. */
   readonly t0: number;
   readonly dt: number;
+  /** How many grabs brought this very trace. */
+  readonly recipients: number;
   /** Further facts, in the order in which they go into the data: `number`, `decimation`, `clipped`, `settings` … */
   readonly attributes: Readonly<Record<string, string | number | boolean>>;
 }
@@ -116,6 +118,11 @@ export interface Grab<M extends Measurement = Measurement> {
   readonly result: Promise<M>;
   /** Withdraws this request alone; others that share the acquisition still get it. */
   stop(by: string): void;
+  /**
+   * The result is not looked at any more: its memory may be used for the next. Whoever does not say so keeps the result
+   * for as long as it likes.
+   */
+  release?(): void;
 }
 
 /** Progress of an acquisition that takes longer than half a second. */

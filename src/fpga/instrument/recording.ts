@@ -35,6 +35,8 @@ export interface TraceFacts {
   readonly clockSynchronised: boolean;
   /** Seconds since 1970. */
   readonly timestamp: number;
+  /** How many grabs get it. */
+  readonly recipients: number;
 }
 
 /** A part of a recording, as clients see it. Shares the recording's memory. */
@@ -57,6 +59,7 @@ export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Tr
     ),
     t0: recording.t0 + part.start * dt,
     dt,
+    recipients: facts.recipients,
     attributes: {
       number: facts.number,
       decimation: values.decimation,

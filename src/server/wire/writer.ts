@@ -4,6 +4,18 @@ import type { NdArray } from './values.ts';
 const SPLICE_BYTES = 512;
 /** Items per call of `fill`: 8 kB stay in the first-level cache, from where they are copied to their (unaligned) place. */
 const FILL_ITEMS = 1024;
+/** Stored arrays of at least this many bytes are not copied again to where they are already. */
+const REMEMBERED_BYTES = 16 * 1024;
+
+/** What a message left in its memory. */
+interface Placed {
+  readonly array: NdArray;
+  readonly to: number;
+}
+
+/** By memory. The time axis of a trace is that of the trace before, which used the same buffer of a pool. */
+const placedIn = new WeakMap<ArrayBufferLike, readonly Placed[]>();
+
 /** What a writer starts with: enough for the words, names and attributes of a trace. */
 const FIRST_CAPACITY = 16 * 1024;
 
@@ -125,16 +137,23 @@ export class Writer {
   /** The message, in what `allocate` gives; the writer is empty again. */
   finish(allocate: (size: number) => Uint8Array): Uint8Array {
     const message = allocate(this.length);
+    const before = placedIn.get(message.buffer) ?? [];
+    // From here to the end it has neither what was there nor what will be.
+    placedIn.delete(message.buffer);
+    const placed: Placed[] = [];
     let from = 0;
     let to = 0;
     for (const { at, array, nbytes } of this.#splices) {
       message.set(this.#small.subarray(from, at), to);
       to += at - from;
       from = at;
-      if ('bytes' in array) message.set(array.bytes, to);
-      else this.#fill(array.fill, nbytes / 8, message, to);
+      if ('bytes' in array) {
+        if (!before.some((one) => one.array === array && one.to === to)) message.set(array.bytes, to);
+        if (nbytes >= REMEMBERED_BYTES) placed.push({ array, to });
+      } else this.#fill(array.fill, nbytes / 8, message, to);
       to += nbytes;
     }
+    if (placed.length > 0) placedIn.set(message.buffer, placed);
     message.set(this.#small.subarray(from, this.#used), to);
     this.clear();
     return message;

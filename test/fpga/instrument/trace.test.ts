@@ -45,6 +45,22 @@ test('samples are two’s complement of 14 bits', () => {
   assert.deepEqual([...samplesOf(words).counts], [0, 1, 8191, -8192, -8191, -1]);
 });
 
+test('any words are samples, however many, in memory of one’s own or not', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(2 ** 32 - 1), { maxLength: 40 }), fc.boolean(), (list, own) => {
+      const { counts, clipped } = own
+        ? samplesOf(Uint32Array.from(list), new Int16Array(64).fill(77))
+        : samplesOf(Uint32Array.from(list));
+      const wanted = list.map((word) => ((word & 0x3fff) >= 0x2000 ? (word & 0x3fff) - 0x4000 : word & 0x3fff));
+      assert.deepEqual([...counts], wanted);
+      assert.equal(
+        clipped,
+        wanted.some((count) => count === 8191 || count === -8192),
+      );
+    }),
+  );
+});
+
 test('samples at either end of the range are clipped', () => {
   const clipped = (...words: number[]) => samplesOf(new Uint32Array(words)).clipped;
   assert.equal(clipped(0, 0x1ffe, 0x2001), false);

@@ -150,6 +150,11 @@ export const settings = {
     STATE_INTERVAL_MS,
     'time between two savings of the settings while changes go on and on, which a power cut may undo',
   ),
+  grace_period: setting(
+    integer(0, 86_400, 'SECONDS'),
+    10,
+    'how long the modules of an owner whose connection is lost are kept for it, in s',
+  ),
   outputs_on_stop: setting(choice('hold', 'zero'), 'hold', 'what the outputs do when the daemon ends'),
   log_level: setting(choice('error', 'warn', 'info', 'debug', 'trace'), 'info', 'least important lines to log'),
   log_format: optional(choice('json', 'pretty'), 'form of the log (default: pretty on a terminal, json otherwise)'),

@@ -66,6 +66,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     identity,
     log,
     onStop: config.outputs_on_stop,
+    gracePeriod: config.grace_period,
     saveEveryMs: config.save_every_ms,
     fpgaLoad: choice.kind === 'devmem' ? lastLoad() : undefined,
     ...(statePath ? { statePath } : {}),

@@ -78,6 +78,7 @@ test('every setting has its option', ({ file }) => {
     ...['--outputs-on-stop', 'zero', '--log-level', 'trace', '--log-format', 'json', '--max-clients', '5'],
     ...['--max-clients-per-host', '3'],
     ...['--max-message-bytes', '65536', '--max-queued-bytes', '1048576', '--save-every-ms', '100'],
+    ...['--grace-period', '7'],
   );
   assert.deepEqual(config, {
     bus: { kind: 'monitor', host: 'rp-f0a1b2.local', port: 2222 },
@@ -86,6 +87,7 @@ test('every setting has its option', ({ file }) => {
     allowed_networks: ['198.51.100.0/24', '2001:db8::/32'],
     discovery: 'off',
     state: 's.json',
+    grace_period: 7,
     outputs_on_stop: 'zero',
     save_every_ms: 100,
     log_level: 'trace',

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { Refusal } from '../errors.ts';
 import type { ModuleDescription, ParameterDescription, Value } from '../fpga/description.ts';
 import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
+import type { SavedModules } from '../fpga/instrument/settings-file.ts';
 import { nearest } from '../nearest.ts';
 import type { SharedBytes, TraceEncoder } from './data.ts';
 import { boolField, dictionary, type Fields, namesField, type Request, recordField, textField } from './requests.ts';
@@ -64,6 +65,8 @@ export function openDealings(options: DealingsOptions): Dealings {
   /** What the move words move, by module, where the client has named it. */
   const moved = new Map<string, string>();
   const grabs = new Map<string, Set<Grab>>();
+  /** Waits for modules that others own, under way. */
+  const waits = new Map<string, AbortController>();
   let unsubscribe: (() => void) | undefined;
 
   async function carryOut({ command, fields }: Answerable): Promise<Answer> {
@@ -114,6 +117,20 @@ export function openDealings(options: DealingsOptions): Dealings {
         withdraw('request', writes);
         await instrument.off(client);
         return dict({ off: true });
+      case 'save': {
+        const modules = recordField(fields, 'config') as SavedModules | undefined;
+        return dict({ modules: await instrument.setups.save(nameOf(fields), modules) });
+      }
+      case 'load': {
+        return dict({ modules: await instrument.setups.load(client, nameOf(fields)) });
+      }
+      case 'setups':
+        return dict({ setups: await instrument.setups.list() });
+      case 'delete': {
+        const name = nameOf(fields);
+        await instrument.setups.remove(name);
+        return dict({ deleted: name });
+      }
       case 'selftest':
         return dict(await instrument.selftest(client, fields));
       case 'list':
@@ -133,6 +150,13 @@ export function openDealings(options: DealingsOptions): Dealings {
 
   function dict(plain: unknown): Answer {
     return { word: 'Reply', payload: [dictionary(form, plain)] };
+  }
+
+  /** Of a setup. */
+  function nameOf(fields: Fields): string {
+    const name = textField(fields, 'name');
+    if (name === undefined) throw new Refusal('A setup has a name; nothing was changed.');
+    return name;
   }
 
   /** @throws Refusal that names the modules there are */
@@ -162,15 +186,21 @@ export function openDealings(options: DealingsOptions): Dealings {
     if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0 && Number.isFinite(timeout))) {
       throw new Refusal('owner_timeout must be a number of seconds, not negative; nothing was changed.');
     }
+    const takeOver = boolField(fields, 'take_over') ?? false;
+    if (takeOver && mode !== 'own') throw new Refusal('take_over is for mode own; nothing was changed.');
     const parameter = textField(fields, 'parameter');
     if (parameter !== undefined) actuator(module, parameter);
     const before = client.owner;
     client.owner = owner ?? before;
+    const wait = new AbortController();
+    waits.set(module.name, wait);
     try {
-      await instrument.attach(client, module.name, mode);
+      await instrument.attach(client, module.name, mode, { timeout: timeout ?? 0, takeOver, signal: wait.signal });
     } catch (error) {
       client.owner = before;
       throw error;
+    } finally {
+      waits.delete(module.name);
     }
     attached = module.name;
     if (parameter !== undefined) moved.set(module.name, parameter);
@@ -203,7 +233,9 @@ export function openDealings(options: DealingsOptions): Dealings {
     const wantsAll = boolField(fields, 'all');
     const waiting = withdraw('grab', (request) => request.command === 'grab' && speaksTo(request, module.name));
     for (const grab of mine) grab.stop(client.owner);
-    const withdrawn = mine.length + waiting;
+    const wait = waits.get(module.name);
+    wait?.abort();
+    const withdrawn = mine.length + waiting + (wait ? 1 : 0);
     const all = wantsAll ?? withdrawn === 0;
     if (all) await instrument.stop(client, module.name);
     return { module: module.name, withdrawn, all };

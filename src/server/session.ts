@@ -319,14 +319,15 @@ export function openSession(options: SessionOptions): Session {
   function quit(): void {
     log.info('quits');
     closed = true;
-    leave();
+    leave(true);
     outlet.close('end');
   }
 
-  function leave(): void {
+  /** @param forGood the client said goodbye: it is not expected back */
+  function leave(forGood = false): void {
     dealings?.end();
     queue.length = 0;
-    options.instrument.leave(client);
+    options.instrument.leave(client, forGood);
   }
 
   return {

@@ -44,8 +44,8 @@ const target = ['module', 'parameter'];
 export const commands = {
   attach: {
     answer: 'Reply',
-    fields: ['module', 'mode', 'owner', 'owner_timeout', 'parameter'],
-    help: 'speak to this module from now on; own it, or share it; `parameter` is what the move words move',
+    fields: ['module', 'mode', 'owner', 'owner_timeout', 'take_over', 'parameter'],
+    help: 'speak to this module from now on; own it (waiting for it `owner_timeout` s, or taking it over), or share it; `parameter` is what the move words move',
   },
   detach: { answer: 'Reply', fields: ['module'], help: 'give up the module' },
   grab: {
@@ -79,7 +79,7 @@ export const commands = {
     answer: 'Reply',
     fields: ['module', 'all'],
     immediate: true,
-    help: 'withdraw the grabs of this connection; without any, or with `all`, end the acquisition for everybody',
+    help: 'withdraw the grabs of this connection, and its wait for the module; without any, or with `all`, end the acquisition for everybody',
   },
   off: {
     answer: 'Reply',
@@ -87,6 +87,19 @@ export const commands = {
     immediate: true,
     help: 'every output off, whoever owns what; writes of this connection that wait are withdrawn',
   },
+  save: {
+    answer: 'Reply',
+    fields: ['name', 'config'],
+    help: 'keep the present settings of all modules as a setup; or those of `config`, parameters with values by module',
+  },
+  load: {
+    answer: 'Reply',
+    fields: ['name'],
+    writes: true,
+    help: 'set all that a setup has, or nothing if any of it is refused',
+  },
+  setups: { answer: 'Reply', fields: [], help: 'names of the setups there are' },
+  delete: { answer: 'Reply', fields: ['name'], help: 'forget a setup' },
   selftest: {
     answer: 'Reply',
     fields: ['loop', 'timeout'],

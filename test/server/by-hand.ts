@@ -1,5 +1,6 @@
 /** Sessions over a real instrument on plain registers, joined to peers by hand: no network. */
 import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
+import type { OpenOptions } from '../../src/fpga/instrument/open.ts';
 import { clientJournal } from '../../src/log.ts';
 import { type TraceEncoder, traceEncoder } from '../../src/server/data.ts';
 import { openSession, type Session, type SessionOptions } from '../../src/server/session.ts';
@@ -24,8 +25,8 @@ export interface Bench {
   join(form: Form, typeWord?: string, options?: Partial<SessionOptions>): Joined;
 }
 
-export async function bench(): Promise<Bench> {
-  const { bus, instrument } = await timed();
+export async function bench(instrumentOptions: Partial<OpenOptions> = {}): Promise<Bench> {
+  const { bus, instrument } = await timed(instrumentOptions);
   const encodeTrace = traceEncoder(createBufferPool(2 ** 22));
   let count = 0;
   return {

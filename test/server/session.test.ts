@@ -1,5 +1,8 @@
 /** The conversation of one client, bytes in and bytes out, over the real instrument on plain registers. */
 import assert from 'node:assert';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import { encode } from '../../src/server/wire/encode.ts';
 import {
@@ -24,9 +27,11 @@ const SCOPE_DELAY = 0x4010_0010;
 function inBothForms(what: string, run: (bench: Bench, form: Form) => Promise<void>): void {
   for (const form of forms) {
     test(`${form}: ${what}`, async () => {
-      const all = await bench();
+      const folder = mkdtempSync(join(tmpdir(), 'pitayad-session-'));
+      const all = await bench({ statePath: join(folder, 'state.json') });
       await run(all, form);
       await all.instrument.close();
+      rmSync(folder, { recursive: true });
     });
   }
 }
@@ -49,6 +54,9 @@ inBothForms('every command has the answer that the table says, and one only', as
     move_rel: { value: -0.25 },
     set_info: { path: ['asg0', 'offset'], xml: '<offset type="float">0.5</offset>' },
     subscribe: { on: false },
+    save: { name: 'night' },
+    load: { name: 'night' },
+    delete: { name: 'night' },
     // The scope of these registers never ends by itself.
     selftest: { timeout: 0.01 },
   };
@@ -782,5 +790,59 @@ test('what waits for its turn in the registers does not wait for a grab of anoth
   bus.finish();
   assert.equal((await viewer.told()).word, 'Done');
 });
+
+inBothForms(
+  'a setup is kept, listed, loaded as a whole, and forgotten',
+  async ({ join: connect, instrument }, form) => {
+    const { peer } = connect(form);
+    await peer.reply({ command: 'configure', module: 'pid0', config: { p: 2, setpoint: 0.5 } });
+    await peer.reply({ command: 'save', name: 'night' });
+    await peer.reply({ command: 'configure', module: 'pid0', config: { p: 0, setpoint: 0 } });
+    const { setups } = await peer.reply({ command: 'setups' });
+    assert.deepEqual(
+      (setups as { name: string }[]).map(({ name }) => name),
+      ['night'],
+    );
+    await peer.reply({ command: 'load', name: 'night' });
+    assert.deepEqual(await instrument.get('pid0', ['p', 'setpoint']), { p: 2, setpoint: 0.5 });
+    await peer.reply({ command: 'delete', name: 'night' });
+    const { word, payload } = await peer.ask({ command: 'load', name: 'night' });
+    assert.equal(word, 'Error');
+    assert.match(sentence(payload), /no setup/);
+  },
+);
+
+inBothForms(
+  'a wait for a module ends with it, by stop, or in time; meanwhile status is answered',
+  async ({ join: connect }, form) => {
+    const { peer: alice } = connect(form);
+    const { peer: bob } = connect(form);
+    await alice.ask({ command: 'attach', module: 'pid0', mode: 'own', owner: 'alice' });
+    const attach = { command: 'attach', module: 'pid0', mode: 'own', owner: 'bob' };
+    const refused = await bob.ask({ ...attach, owner_timeout: 0.01 });
+    assert.match(sentence(refused.payload), /held by alice.*not free within 0\.01 s/);
+
+    bob.command({ ...attach, owner_timeout: 60 });
+    const { holders } = (await bob.reply({ command: 'status' })) as {
+      holders: Record<string, { waiting?: string[] }>;
+    };
+    assert.deepEqual(holders.pid0?.waiting, ['bob']);
+    bob.command({ command: 'stop', module: 'pid0' });
+    const answers = [await bob.told(), await bob.told()].map(({ word, payload }) => `${word} ${sentence(payload)}`);
+    assert.ok(
+      answers.some((text) => /^Error .*was stopped/.test(text)),
+      answers.join('; '),
+    );
+
+    bob.command({ ...attach, owner_timeout: 60 });
+    await alice.ask({ command: 'detach', module: 'pid0' });
+    assert.equal((await bob.told()).word, 'Reply');
+    const { word, payload } = await alice.ask({ command: 'configure', module: 'pid0', config: { p: 1 } });
+    assert.equal(word, 'Error');
+    assert.match(sentence(payload), /held by bob/);
+    await alice.ask({ ...attach, owner: 'alice', take_over: true });
+    assert.equal((await alice.ask({ command: 'configure', module: 'pid0', config: { p: 1 } })).word, 'Reply');
+  },
+);
 
 test.run();

@@ -138,10 +138,26 @@ export interface Progress {
 
 export type AttachMode = 'own' | 'share';
 
+export interface AttachOptions {
+  /** Seconds to wait until the module is free; default: refused at once. */
+  readonly timeout?: number;
+  /** Takes it from whoever has it. */
+  readonly takeOver?: boolean;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+}
+
+/** Who has a module, as `status` tells it. Times are seconds since 1970. */
 export interface Holder {
-  readonly owner: string;
-  /** Seconds since 1970. */
-  readonly since: number;
+  /** Absent: nobody owns it. */
+  readonly owner?: string;
+  readonly since?: number;
+  /** The owner is lost: until when it finds its module as it was. */
+  readonly kept_until?: number;
+  /** Who wants to own it, the next one first. */
+  readonly waiting?: readonly string[];
+  /** The measurement that has it for itself, and for whom. */
+  readonly in_use_by?: string;
 }
 
 export type OutputsOnStop = 'hold' | 'zero';
@@ -176,12 +192,15 @@ export interface Instrument {
   /** Ends what is running on the module, for all who wait for it: they get a Refusal "stopped by …". */
   stop(client: Client, module: string): Promise<void>;
 
-  /** @throws Refusal with the holder's name. */
-  attach(client: Client, module: string, mode: AttachMode): Promise<void>;
+  /** @throws Refusal with the holder's name, at once or after the wait. */
+  attach(client: Client, module: string, mode: AttachMode, options?: AttachOptions): Promise<void>;
   detach(client: Client, module: string): Promise<void>;
 
-  /** The connection is gone: its grabs are withdrawn, and what it alone owned is free. */
-  leave(client: Client): void;
+  /**
+   * The connection is gone: its grabs are withdrawn, and what its name owned is free now or, unless it left `forGood`,
+   * after the grace period.
+   */
+  leave(client: Client, forGood?: boolean): void;
 
   /** Every output off, generators stopped; works whoever owns what. */
   off(client: Client): Promise<void>;

@@ -46,6 +46,8 @@ export interface OpenOptions {
   readonly fpgaLoad?: string | undefined;
   /** The real clock is 125 MHz times this. Default 1. */
   readonly frequencyCorrection?: number;
+  /** How long the modules of an owner whose last connection is lost are kept for it, in s. Default: not at all. */
+  readonly gracePeriod?: number;
   /** Whether timestamps can be trusted. Default: what the host's time service says. */
   readonly clockSynchronised?: () => boolean;
   /** Shortest time between two savings of the state, in ms. */
@@ -78,7 +80,10 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const registers = registerFile(bus);
   const board = { frequencyCorrection };
   const counters = newCounters();
-  const owners = ownership();
+  const owners = ownership({
+    gracePeriod: options.gracePeriod ?? 0,
+    event: ({ what, ...facts }) => log.info(facts, what),
+  });
   const changeListeners = new Set<(change: Change) => void>();
   const progressListeners = new Set<(progress: Progress) => void>();
   const tests = new Map<Client, Set<AbortController>>();
@@ -272,12 +277,12 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       await module.recorder?.stop(client.owner);
     },
 
-    async attach(client, name, mode) {
+    async attach(client, name, mode, wanted) {
       moduleOf(name);
       if (mode !== 'own' && mode !== 'share') {
         throw new Refusal(`A module is attached as own or share, not ${show(mode)}; nothing was changed.`);
       }
-      owners.attach(client, name, mode);
+      await owners.attach(client, name, mode, wanted);
     },
 
     async detach(client, name) {
@@ -285,10 +290,10 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       owners.detach(client, name);
     },
 
-    leave(client) {
+    leave(client, forGood) {
       grabs.leave(client);
       for (const test of tests.get(client) ?? []) test.abort(new Refusal('The client of the self-test left.'));
-      const free = owners.leave(client);
+      const free = owners.leave(client, forGood);
       if (free.length > 0) log.info({ modules: free, owner: client.owner }, 'free again');
     },
 
@@ -335,6 +340,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     async close(outputs = onStop) {
       if (closed) return;
       closed = true;
+      owners.close();
       await stopRecorders('pitayad, which ends');
       await state?.close();
       if (outputs === 'zero') await allOff('pitayad, which ends');

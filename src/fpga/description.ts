@@ -6,7 +6,7 @@
 /** A parameter's value as clients see it. Numbers are in the parameter's unit. */
 export type Value = number | boolean | string | readonly number[];
 
-/** `number` is real; `choice` is one of `choices`; `numbers` a list of reals (filter corners); `text` is read only. */
+/** `number` is real; `choice` is one of `choices`; `numbers` a list of reals (filter corners). */
 export type ValueKind = 'number' | 'integer' | 'bool' | 'choice' | 'numbers' | 'text';
 
 export interface ParameterDescription {

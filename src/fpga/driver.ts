@@ -2,6 +2,7 @@
  * One module of the FPGA, driven: values in units above, registers below. A driver never knows who asked; rights and
  * sharing are the instrument's.
  */
+import type { Complex } from './complex.ts';
 import type { ModuleDescription, Value } from './description.ts';
 
 /** A parameter whose value changed in the hardware. */
@@ -36,6 +37,14 @@ export interface ModuleDriver {
    * coupled ones included (`duration` when `decimation` was set).
    */
   apply(checked: Checked): Promise<Taken[]>;
+
+  /**
+   * What the present settings make of a sine: complex gain from the module's input to its signal. undefined: there is
+   * no such model of this module.
+   * @param frequencies in Hz, above 0
+   * @param extraDelay of the way outside the module, in s
+   */
+  response(frequencies: readonly number[], extraDelay: number): readonly Complex[] | undefined;
 
   /** Learns the present values from the registers: the FPGA was running before this process. */
   readBack(): Promise<void>;

@@ -5,6 +5,7 @@
  * with its corrections for the highest corners. Sources: PyRPL red_pitaya_lpf_block.v, hardware_modules/filter.py.
  */
 import { CLOCK_HZ } from './bus/bus.ts';
+import { type Complex, divide, multiply, ONE } from './complex.ts';
 import type { Field } from './fields.ts';
 import { acceptReal, type Parameter, type Refuse, show, type Words } from './parameters.ts';
 
@@ -103,4 +104,20 @@ export function filterStage(field: Field, options: Omit<FilterOptions, 'stages'>
     encode: (hertz) => [encode(hertz)],
     decode: ([word = 0]) => decode(word & 0xff),
   };
+}
+
+/** Clocks by which filters delay a signal beside what their corner does: 2 a low-pass, 1 a high-pass. */
+export function filterDelay(list: readonly number[]): number {
+  return list.reduce((clocks, corner) => clocks + (corner > 0 ? 2 : corner < 0 ? 1 : 0), 0);
+}
+
+/** Response of first-order filters with these corners at a frequency, both in Hz, without their delay. */
+export function filterResponse(list: readonly number[], frequency: number): Complex {
+  return multiply(
+    ...list.map((corner) => {
+      if (corner === 0) return ONE;
+      const im = corner > 0 ? frequency / corner : corner / frequency;
+      return divide(ONE, { re: 1, im });
+    }),
+  );
 }

@@ -4,6 +4,8 @@
  */
 import { Refusal } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { CLOCK_HZ } from './bus/bus.ts';
+import type { Complex } from './complex.ts';
 import type { ModuleDescription, Value } from './description.ts';
 import type { Checked, ModuleDriver, Taken } from './driver.ts';
 import { extract, type Field, type Memory } from './fields.ts';
@@ -20,7 +22,7 @@ export type ValuesOf<D> = D extends { readonly parameters: infer P }
 /** A limit that concerns several parameters: `holds` must stay true of their values, `sentence` says what it wants. */
 export interface Constraint<V> {
   readonly of: readonly (keyof V & string)[];
-  readonly sentence: string;
+  readonly sentence: string | ((values: V) => string);
   holds(values: V): boolean;
 }
 
@@ -46,6 +48,14 @@ export interface Writing<V> {
   raw(...names: (keyof V & string)[]): FieldValue[];
 }
 
+/** What a model of a module must know beside its settings. */
+export interface Timing {
+  /** Length of a clock in s. */
+  readonly clock: number;
+  /** Delay outside the module, in s. */
+  readonly extraDelay: number;
+}
+
 export interface ModuleOptions<V> {
   /** `scope`, `asg0` … */
   readonly name: string;
@@ -63,6 +73,10 @@ export interface ModuleOptions<V> {
   readonly complete?: (given: Partial<V>) => Partial<V>;
   /** In place of writing what differs in the order of the table. */
   readonly write?: (writing: Writing<V>) => Promise<void>;
+  /** Values of read-only parameters without registers, which follow from the others. */
+  readonly derive?: (values: V) => Partial<V>;
+  /** Complex gain from its input to its signal, at a frequency in Hz. */
+  readonly response?: (values: V, frequency: number, timing: Timing) => Complex;
   /** After a read-back: values that the driver keeps itself, as far as the shadow tells them. */
   readonly recognise?: (registers: RegisterFile) => Partial<V>;
   /** Values that the registers, as `next` has them, would tell wrongly: kept by the driver. */
@@ -165,7 +179,7 @@ export function moduleDriver<P extends Parameters>(
     }
     const values: Values = {};
     for (const [key, parameter] of entries) values[key] = valueAfter(key, parameter, given[key], overlay);
-    return values;
+    return { ...values, ...defined(options.derive?.(values) ?? {}) };
   }
 
   function valueAfter(key: string, parameter: Parameter, given: Value | undefined, overlay: Overlay): Value {
@@ -206,7 +220,8 @@ export function moduleDriver<P extends Parameters>(
   function checkConstraints(given: Readonly<Values>, next: Values): void {
     for (const { of, sentence, holds } of options.constraints ?? []) {
       if (!of.some((key) => key in given) || holds(next)) continue;
-      refuse(`: ${sentence} (${of.map((key) => `${key} ${show(next[key])}`).join(', ')})`);
+      const words = typeof sentence === 'string' ? sentence : sentence(next);
+      refuse(`: ${words} (${of.map((key) => `${key} ${show(next[key])}`).join(', ')})`);
     }
   }
 
@@ -260,10 +275,11 @@ export function moduleDriver<P extends Parameters>(
 
     async get(names = keys) {
       const values: Values = {};
+      const derived: Partial<Values> = options.derive?.(valuesWith({})) ?? {};
       const words = new Map<string, number>();
       for (const key of names) {
         const parameter = parameterOf(key);
-        const own = kept.get(key) ?? (parameter.fields.length === 0 ? parameter.default : undefined);
+        const own = derived[key] ?? kept.get(key) ?? (parameter.fields.length === 0 ? parameter.default : undefined);
         if (own !== undefined) {
           values[key] = own;
           continue;
@@ -307,6 +323,14 @@ export function moduleDriver<P extends Parameters>(
 
     set(values) {
       return inTurn(() => write(values as Values, false));
+    },
+
+    response(frequencies, extraDelay) {
+      const { response } = options;
+      if (!response) return undefined;
+      const values = valuesWith({});
+      const timing = { clock: 1 / (CLOCK_HZ * board.frequencyCorrection), extraDelay };
+      return frequencies.map((frequency) => response(values, frequency, timing));
     },
 
     readBack() {

@@ -325,9 +325,25 @@ export function text(
     default: '',
     ...words,
     ...placed(fields),
+    readonly: true,
     accept: (_, refuse) => refuse('is read only'),
     encode: () => [],
     decode,
+  };
+}
+
+/** Numbers that follow from other parameters; read only. See `derive` of a module. */
+export function list(words: Words & { readonly unit?: string }): Parameter<readonly number[]> {
+  return {
+    kind: 'numbers',
+    unit: '',
+    default: [],
+    ...words,
+    ...placed([]),
+    readonly: true,
+    accept: (_, refuse) => refuse('is read only'),
+    encode: () => [],
+    decode: () => [],
   };
 }
 

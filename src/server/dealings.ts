@@ -10,7 +10,16 @@ import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '..
 import type { SavedModules } from '../fpga/instrument/settings-file.ts';
 import { nearest } from '../nearest.ts';
 import type { SharedBytes, TraceEncoder } from './data.ts';
-import { boolField, dictionary, type Fields, namesField, type Request, recordField, textField } from './requests.ts';
+import {
+  boolField,
+  dictionary,
+  type Fields,
+  namesField,
+  numbersField,
+  type Request,
+  recordField,
+  textField,
+} from './requests.ts';
 import { parameterXml, readParameterXml, settingsXml, valueFromText } from './settings.ts';
 import { factorOf } from './units.ts';
 import { bytes, dataActuator, type Form, path, type WireValue } from './wire/values.ts';
@@ -18,6 +27,9 @@ import { type AnswerWord, type CommandName, commands, type TypeWord, typeWords }
 
 /** Longest name of an owner. */
 const MAX_NAME = 100;
+
+/** Most points of a model. */
+const MAX_FREQUENCIES = 100_000;
 
 /** An answer: its word and the objects after it. */
 export interface Answer {
@@ -91,6 +103,8 @@ export function openDealings(options: DealingsOptions): Dealings {
       }
       case 'get':
         return dict(await instrument.get(moduleOf(fields).name, namesField(fields, 'parameters')));
+      case 'transfer_function':
+        return dict(await transferFunction(fields));
       case 'move_abs':
       case 'move_rel':
         return move(command, fields);
@@ -225,6 +239,20 @@ export function openDealings(options: DealingsOptions): Dealings {
     } finally {
       mine.delete(grab);
     }
+  }
+
+  async function transferFunction(fields: Fields): Promise<unknown> {
+    const module = moduleOf(fields);
+    const frequencies = numbersField(fields, 'frequencies', MAX_FREQUENCIES);
+    if (!frequencies?.every((one) => one > 0)) {
+      throw new Refusal('transfer_function needs frequencies, a list of numbers above 0, in Hz.');
+    }
+    const { extradelay = 0 } = fields;
+    if (typeof extradelay !== 'number' || !Number.isFinite(extradelay)) {
+      throw new Refusal('extradelay must be a number of seconds.');
+    }
+    const found = await instrument.transferFunction(module.name, frequencies, extradelay);
+    return { module: module.name, frequencies, re: found.map(({ re }) => re), im: found.map(({ im }) => im) };
   }
 
   async function stop(fields: Fields): Promise<unknown> {

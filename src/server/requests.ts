@@ -208,3 +208,16 @@ export function namesField(fields: Fields, name: string): readonly string[] | un
   if (Array.isArray(value) && value.every((item): item is string => typeof item === 'string')) return value;
   throw new Refusal(`${name} must be a list of texts; nothing was changed.`);
 }
+
+/** A list of finite numbers; an array of one dimension is one too. @throws Refusal */
+export function numbersField(fields: Fields, name: string, most: number): readonly number[] | undefined {
+  const value = fields[name];
+  if (value === undefined) return undefined;
+  const list: unknown =
+    ArrayBuffer.isView(value) && !(value instanceof DataView) ? Array.from(value as Float64Array) : value;
+  if (!Array.isArray(list) || list.length > most) {
+    throw new Refusal(`${name} must be a list of at most ${most} numbers; nothing was changed.`);
+  }
+  if (list.every((item): item is number => typeof item === 'number' && Number.isFinite(item))) return list;
+  throw new Refusal(`${name} must hold finite numbers only; nothing was changed.`);
+}

@@ -60,6 +60,11 @@ export const commands = {
     help: 'set parameters, all of them or none; answers what the hardware took',
   },
   get: { answer: 'Reply', fields: ['module', 'parameters'], help: 'present values, of all parameters or those named' },
+  transfer_function: {
+    answer: 'Reply',
+    fields: ['module', 'frequencies', 'extradelay'],
+    help: 'what the present settings of the module make of a sine, at `frequencies` in Hz: lists `re` and `im` of the complex gain from its input to its signal; `extradelay`: of the way outside the module, in s',
+  },
   move_abs: {
     answer: 'move_done',
     fields: [...target, 'value', 'units'],

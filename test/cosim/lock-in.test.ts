@@ -1,7 +1,8 @@
 /** The lock-ins on the live Verilog: a known sine, its amplitude and phase over frequency, and what is put out. */
 import assert from 'node:assert';
 import { test } from 'uvu';
-import { type Complex, readPhasor } from '../../src/fpga/instrument/phasor.ts';
+import type { Complex } from '../../src/fpga/complex.ts';
+import { readPhasor } from '../../src/fpga/instrument/phasor.ts';
 import { iqRegisters } from '../../src/fpga/modules/iq.ts';
 import { registerFile } from '../../src/fpga/registers.ts';
 import { client } from '../fpga/instrument/fixture.ts';

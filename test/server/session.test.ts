@@ -57,6 +57,7 @@ inBothForms('every command has the answer that the table says, and one only', as
     save: { name: 'night' },
     load: { name: 'night' },
     delete: { name: 'night' },
+    transfer_function: { module: 'pid0', frequencies: [1e3, 1e6] },
     // The scope of these registers never ends by itself.
     selftest: { timeout: 0.01 },
   };
@@ -811,6 +812,22 @@ inBothForms(
     assert.match(sentence(payload), /no setup/);
   },
 );
+
+inBothForms('the model of what is set: of modules that have one, at frequencies that there are', async (all, form) => {
+  const { peer } = all.join(form);
+  await peer.reply({ command: 'configure', module: 'pid0', config: { p: 0.5, i: 0 } });
+  const found = await peer.reply({ command: 'transfer_function', module: 'pid0', frequencies: [1e3, 1e6] });
+  const { re, im } = found as { re: number[]; im: number[] };
+  // Three clocks of delay.
+  assert.deepEqual([Math.hypot(re[0] ?? 0, im[0] ?? 0), re.length, im.length], [0.5, 2, 2]);
+  assert.ok(Math.abs(Math.atan2(im[1] ?? 0, re[1] ?? 0) + 2 * Math.PI * 1e6 * 24e-9) < 1e-9);
+  const asked = (fields: Record<string, unknown>) => peer.refused({ command: 'transfer_function', ...fields });
+  assert.match(await asked({ module: 'asg0', frequencies: [1] }), /no model of asg0; there are models of pid0/);
+  assert.match(await asked({ module: 'pid0' }), /needs frequencies/);
+  assert.match(await asked({ module: 'pid0', frequencies: [0] }), /above 0/);
+  assert.match(await asked({ module: 'pid0', frequencies: 'all' }), /list of at most/);
+  assert.match(await asked({ module: 'pid0', frequencies: [1], extradelay: '1' }), /number of seconds/);
+});
 
 inBothForms(
   'a wait for a module ends with it, by stop, or in time; meanwhile status is answered',

@@ -3,6 +3,7 @@
  * sockets. Every method that takes foreign values checks them first; what it does not like is a `Refusal` (see
  * errors.ts) and has changed nothing.
  */
+import type { Complex } from '../complex.ts';
 import type { ModuleDescription, Value } from '../description.ts';
 import type { SelftestReport } from './selftest/figures.ts';
 import type { Setups } from './setups.ts';
@@ -184,6 +185,14 @@ export interface Instrument {
    * @throws Refusal, with nothing written: unknown name, wrong type, out of limits, held by another owner.
    */
   configure(client: Client, module: string, values: Readonly<Record<string, unknown>>): Promise<Record<string, Value>>;
+
+  /**
+   * What the present settings of a module make of a sine: complex gain from its input to its signal.
+   * @param frequencies in Hz, each above 0 and up to 62.5 MHz; at most 100 000
+   * @param extraDelay of the way outside the module in s (converters and their pins: about 0.2 µs); default 0
+   * @throws Refusal: there is no model of this module
+   */
+  transferFunction(module: string, frequencies: readonly number[], extraDelay?: number): Promise<readonly Complex[]>;
 
   /** Starts, or joins, an acquisition. Synchronous refusals arrive through `result` too. */
   grab(client: Client, module: 'scope', options?: GrabOptions): Grab<Trace>;

@@ -268,6 +268,13 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       return module.driver.get(Object.keys(values));
     },
 
+    async transferFunction(name, frequencies, extraDelay = 0) {
+      const found = moduleOf(name).driver.response(frequencies, extraDelay);
+      if (found) return found;
+      const known = [...parts.values()].filter(({ driver }) => driver.response([], 0)).map((part) => part.name);
+      throw new Refusal(`There is no model of ${name}; there are models of ${known.join(', ')}.`);
+    },
+
     // The scope's recorder brings traces.
     grab: grabs.grab as Instrument['grab'],
 

@@ -4,13 +4,9 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLOCK_HZ } from '../bus/bus.ts';
+import type { Complex } from '../complex.ts';
 import type { iqRegisters } from '../modules/iq.ts';
 import type { RegisterFile } from '../registers.ts';
-
-export interface Complex {
-  readonly re: number;
-  readonly im: number;
-}
 
 /** The four words of the sums: low and high 31 bits of I, then of Q. */
 export type SumWords = readonly [iLow: number, iHigh: number, qLow: number, qHigh: number];

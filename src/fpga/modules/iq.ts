@@ -2,8 +2,9 @@
  * The three lock-ins: an oscillator, demodulation of a signal with it, filters, and modulation of the result. Sources:
  * PyRPL red_pitaya_iq_block.v and its parts, hardware_modules/iq.py.
  */
+import { multiply, real, turn } from '../complex.ts';
 import { block } from '../fields.ts';
-import { filter, filterStage } from '../filter.ts';
+import { filter, filterDelay, filterResponse, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
 import { bool, choice, frequency, gain, type Parameter, phase, software, volts } from '../parameters.ts';
 import type { FieldValue, RegisterFile } from '../registers.ts';
@@ -48,6 +49,20 @@ function iq(name: IqName) {
       help: 'Demodulates a signal at the frequency of its oscillator, and modulates an output with the result and with a sine of its own.',
       actuator: 'frequency',
       registers: iqRegisters(name),
+      // The band-pass from the input to output_direct.
+      response: (values, frequency, { clock, extraDelay }) => {
+        const { bandwidth, acbandwidth, gain: factor, phase: angle } = values;
+        const offset = frequency - values.frequency;
+        const demodulation = (2 + filterDelay(bandwidth)) * clock;
+        const modulation = (3 + filterDelay([-acbandwidth])) * clock + extraDelay;
+        return multiply(
+          real(factor),
+          filterResponse(bandwidth, offset),
+          turn(-2 * Math.PI * (offset * demodulation + frequency * modulation)),
+          filterResponse([-acbandwidth], frequency),
+          turn((angle * Math.PI) / 180),
+        );
+      },
       async write({ registers, given, raw }) {
         await registers.write(...raw(...given));
         if (given.has('synchronize_iqs')) await synchronize(registers);

@@ -3,8 +3,9 @@
  * red_pitaya_pid_block.v, hardware_modules/pid.py.
  */
 import { CLOCK_HZ } from '../bus/bus.ts';
+import { add, multiply, real, turn } from '../complex.ts';
 import { block } from '../fields.ts';
-import { filter } from '../filter.ts';
+import { filter, filterDelay, filterResponse } from '../filter.ts';
 import { fpgaModule, ordered } from '../module.ts';
 import { bool, choice, fixed, gain, volts } from '../parameters.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
@@ -30,6 +31,13 @@ function pid(name: 'pid0' | 'pid1' | 'pid2') {
       help: 'Controller: output = p · error + integral of i · error, error = filtered input − setpoint. The sign is not inverted: stable feedback on a plant with positive gain takes negative p and i.',
       actuator: 'setpoint',
       constraints: [ordered('min_voltage', 'max_voltage')],
+      // Without the limits. PyRPL counts 3 clocks for the proportional part too, which has 4.
+      response: ({ p, i, inputfilter }, frequency, { clock, extraDelay }) => {
+        const lag = (seconds: number) => turn(-2 * Math.PI * frequency * seconds);
+        const integral = multiply({ re: 0, im: -i / frequency }, lag(clock));
+        const delay = (3 + filterDelay(inputfilter)) * clock + extraDelay;
+        return multiply(add(real(p), integral), filterResponse(inputfilter, frequency), lag(delay));
+      },
     },
     {
       input: signal(window.input, { help: 'Signal that is controlled.', default: 'in1' }),

@@ -106,6 +106,12 @@ export function filterStage(field: Field, options: Omit<FilterOptions, 'stages'>
   };
 }
 
+/** The corner that a stage takes for a wanted one: the linearly nearest there is. */
+export function nearestCorner(hertz: number, options: Pick<FilterOptions, 'lowest' | 'shiftBits'>): number {
+  const distance = ([corner]: readonly [number, number]) => Math.abs(corner - hertz);
+  return corners(options).reduce((best, one) => (distance(one) < distance(best) ? one : best))[0];
+}
+
 /** Clocks by which filters delay a signal beside what their corner does: 2 a low-pass, 1 a high-pass. */
 export function filterDelay(list: readonly number[]): number {
   return list.reduce((clocks, corner) => clocks + (corner > 0 ? 2 : corner < 0 ? 1 : 0), 0);

@@ -6,6 +6,8 @@ export interface Counters {
   acquisitions: number;
   /** Acquisitions (averages count once) that ended with a trace. */
   traces: number;
+  /** Measurements of other modules that brought their result. */
+  measurements: number;
   /** Grabs that got a trace together with another one. */
   shared: number;
   /** Acquisitions begun anew because a setting changed. */
@@ -28,6 +30,7 @@ export function newCounters(): Counters {
     grabs: 0,
     acquisitions: 0,
     traces: 0,
+    measurements: 0,
     shared: 0,
     rearmed: 0,
     timeouts: 0,

@@ -5,7 +5,7 @@
 import type { Logger } from 'pino';
 import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
-import type { RegisterBus } from '../bus/bus.ts';
+import { CLOCK_HZ, type RegisterBus } from '../bus/bus.ts';
 import type { ModuleDescription, Value } from '../description.ts';
 import type { Taken } from '../driver.ts';
 import { type ModuleDeclaration, moduleDriver, type TypedDriver } from '../module.ts';
@@ -98,6 +98,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     registers,
     counters,
     board: identity.hostname,
+    clock: 1 / (CLOCK_HZ * frequencyCorrection),
     clockSynchronised: options.clockSynchronised ?? hostClock().synchronised,
     progress: (progress) => tell(progressListeners, progress),
     // Drivers know their values by name; the declaration gives them their types.

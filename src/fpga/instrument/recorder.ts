@@ -29,6 +29,8 @@ export interface RecorderTools {
   readonly counters: Counters;
   /** Name of the board, in the data. */
   readonly board: string;
+  /** Length of a clock of the FPGA in s. */
+  readonly clock: number;
   /** Whether the host's clock is right. */
   clockSynchronised(): boolean;
   progress(progress: Progress): void;

@@ -3,7 +3,7 @@
  * Sources: PyRPL red_pitaya_dsp.v, hardware_modules/dsp.py.
  */
 import { block, type Field } from '../fields.ts';
-import { bool, choice, volts, type Words } from '../parameters.ts';
+import { bool, choice, type Place, volts, type Words } from '../parameters.ts';
 
 /** Every signal that can be an input, by its code. */
 export const SIGNALS = {
@@ -89,12 +89,12 @@ export function present(module: Signal) {
 }
 
 /** Which signal goes in. */
-export function signal(field: Field, options: Words & { readonly default: Signal }) {
+export function signal(field: Place, options: Words & { readonly default: Signal }) {
   return choice(field, SIGNALS, options);
 }
 
 /** To which outputs a module's signal is added. */
-export function outputDirect(field: Field) {
+export function outputDirect(field: Place) {
   return choice(field, OUTPUTS, {
     help: 'Outputs to which the signal is added; their sum is cut off at ±1 V.',
     label: 'Output',

@@ -3,7 +3,7 @@
  * PyRPL red_pitaya_iq_block.v and its parts, hardware_modules/iq.py.
  */
 import { multiply, real, turn } from '../complex.ts';
-import { block } from '../fields.ts';
+import { block, type Field } from '../fields.ts';
 import { filter, filterDelay, filterResponse, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
 import { bool, choice, frequency, gain, type Parameter, phase, software, volts } from '../parameters.ts';
@@ -77,7 +77,7 @@ function iq(name: IqName) {
           lowest: 22,
         }),
       ),
-      frequency: frequency(at(0x108), {
+      frequency: frequency(iqFrequency(name), {
         help: 'Of the oscillator. The phase goes on when it changes.',
       }),
       bandwidth: filter(at(0x124), {
@@ -171,6 +171,15 @@ function positive(stage: Parameter<number>): Parameter<number> {
     encode: (corner, board) => stage.encode(-corner, board),
     decode: (raw, board) => Math.abs(stage.decode(raw, board)),
   };
+}
+
+const frequencies = new Map<IqName, Field>();
+
+/** Register of the oscillator; writing it begins the sums of a network analysis. */
+export function iqFrequency(name: IqName): Field {
+  const known = frequencies.get(name) ?? block(dsp(name).input.address)(0x108);
+  frequencies.set(name, known);
+  return known;
 }
 
 /** Registers by which a network analysis is run; each write of the frequency begins the sums anew. */

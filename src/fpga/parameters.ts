@@ -291,7 +291,7 @@ export function name<const N extends string>(
 
 /** One of several numbers, which the register holds as they are; 0 there acts as the first. */
 export function oneOf(
-  field: Field,
+  place: Place,
   numbers: readonly [number, ...number[]],
   options: Words & { readonly unit?: string; readonly default?: number },
 ): Parameter<number> {
@@ -301,9 +301,9 @@ export function oneOf(
     default: numbers[0],
     ...options,
     choices: numbers,
-    ...placed([field]),
+    ...placed(fieldsOf(place)),
     accept: (value, refuse) => numbers.find((known) => known === value) ?? refuse(oneOfThese(value, numbers)),
-    encode: (value) => [saturate(value, field)],
+    encode: (value) => (place === software ? [] : [saturate(value, place)]),
     decode: ([raw]) => raw || numbers[0],
   };
 }

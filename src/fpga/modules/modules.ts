@@ -7,7 +7,9 @@ import { iq0, iq1, iq2 } from './iq.ts';
 import { networkanalyzer } from './network-analyzer.ts';
 import { pid0, pid1, pid2 } from './pid.ts';
 import { ams, pwm0, pwm1 } from './pwm.ts';
+import { sampler } from './sampler.ts';
 import { scope } from './scope.ts';
+import { spectrumanalyzer } from './spectrum-analyzer.ts';
 import { trig } from './trig.ts';
 
 export const modules = moduleTable(
@@ -26,5 +28,7 @@ export const modules = moduleTable(
   pwm1,
   ams,
   hk,
+  sampler,
   networkanalyzer,
+  spectrumanalyzer,
 );

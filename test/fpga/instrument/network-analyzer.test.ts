@@ -22,6 +22,9 @@ const STEP = 0x4037_0108;
 interface Vector {
   readonly id: number;
   readonly kind: string;
+  readonly attribute?: string;
+  readonly preset?: readonly [number, number][];
+  readonly result: Complex;
   readonly arguments: Readonly<Record<string, Value>>;
   readonly writes_start: readonly [number, number][];
   readonly frequencies: readonly number[];
@@ -85,6 +88,20 @@ for (const { id, ...vector } of sweeps) {
     await instrument.close();
   });
 }
+
+test('sums as PyRPL reads them', () => {
+  const reads = vectors.filter(({ attribute = '' }) => attribute.startsWith('_nadata'));
+  assert.equal(reads.length, 2);
+  for (const { id, attribute, preset = [], result } of reads) {
+    const words = [0x140, 0x144, 0x148, 0x14c].map(
+      (offset) => preset.find(([at]) => (at & 0xfff) === offset)?.[1] ?? 0,
+    );
+    const averages = attribute === '_nadata' ? (preset.find(([at]) => (at & 0xfff) === 0x130)?.[1] ?? 0) : 1;
+    const { re, im } = phasorOf(words as unknown as SumWords, averages);
+    const found = { re: re * 2 ** 22, im: im * 2 ** 22 };
+    assert.ok(magnitude(subtract(found, result)) < 1e-12 * magnitude(result), `vector ${id}`);
+  }
+});
 
 test('the lock-in has its former settings back, and is silent meanwhile where it must', async () => {
   const { bus, instrument } = await bench();

@@ -2,8 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import type { RegisterBus } from './fpga/bus/bus.ts';
+import { type Jumper, readCalibration, type Wiring } from './fpga/calibration.ts';
 import type { BoardIdentity } from './fpga/instrument/instrument.ts';
 import { moduleDriver } from './fpga/module.ts';
 import { hk } from './fpga/modules/hk.ts';
@@ -26,6 +28,37 @@ export function isRedPitaya(arch: string = process.arch, root: string = '/'): bo
   } catch {
     return false;
   }
+}
+
+/** Bytes of the EEPROM. */
+const EEPROM_BYTES = 8192;
+
+/**
+ * Jumpers as configured, and the calibration from the board's EEPROM, where there is one and it is wanted; what is wrong
+ * with it is logged.
+ * @param path of the EEPROM; undefined: this board has none
+ */
+export function readWiring(
+  { in1, in2, calibration }: { readonly in1: Jumper; readonly in2: Jumper; readonly calibration: 'on' | 'off' },
+  path: string | undefined,
+  log: Logger,
+): Wiring {
+  if (calibration === 'off' || path === undefined) return { in1, in2 };
+  let content: Uint8Array;
+  try {
+    content = readFileSync(path).subarray(0, EEPROM_BYTES);
+  } catch (error) {
+    log.warn(`the calibration cannot be read, volts are nominal: ${(error as Error).message}`);
+    return { in1, in2 };
+  }
+  const corrections = readCalibration(content);
+  if (!corrections) {
+    log.warn({ path }, 'the EEPROM has no calibration of a known layout: volts are nominal');
+    return { in1, in2 };
+  }
+  for (const remark of corrections.remarks) log.warn({ path }, remark);
+  log.info({ zone: corrections.zone, in1, in2 }, 'calibration of the board');
+  return { in1, in2, corrections };
 }
 
 /**

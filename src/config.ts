@@ -11,8 +11,12 @@ import { type Command, Option } from 'commander';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ConfigurationError } from './errors.ts';
 import { type FrontEnd, LOOPBACK, parseFrontEnd } from './fpga/bus/simulator/front-end.ts';
+import { JUMPERS } from './fpga/calibration.ts';
 import { INTERVAL_MS as STATE_INTERVAL_MS } from './fpga/instrument/state.ts';
 import { nearest } from './nearest.ts';
+
+/** Where a Red Pitaya has its EEPROM. */
+export const EEPROM = '/sys/bus/i2c/devices/0-0050/eeprom';
 
 export const CONFIG_FILE = '/etc/pitayad/config.yaml';
 
@@ -73,6 +77,15 @@ function integer(min: number, max: number, placeholder: string): Kind<number> {
   };
 }
 
+function real(min: number, max: number, placeholder: string): Kind<number> {
+  return {
+    placeholder,
+    allowed: `a number from ${min} to ${max}`,
+    take: (raw) => (typeof raw === 'number' && raw >= min && raw <= max ? raw : undefined),
+    fromWord: (word) => (/^\d{1,3}(\.\d{1,15})?$/.test(word) ? Number(word) : word),
+  };
+}
+
 /** Who announces the board. */
 export const DISCOVERY = ['auto', 'avahi', 'bonjour', 'off'] as const;
 
@@ -129,6 +142,19 @@ export const settings = {
     frontEnd,
     LOOPBACK,
     'what the simulated inputs see: loopback (the default), sine:FREQ,AMP, noise:RMS, plant:GAIN,CORNER, const, step, square; sums by +, one for each input by ;',
+  ),
+  in1: setting(choice(...JUMPERS), 'LV', 'jumper of input 1: LV (±1 V) or HV (±20 V)'),
+  in2: setting(choice(...JUMPERS), 'LV', 'jumper of input 2'),
+  calibration: setting(
+    choice('on', 'off'),
+    'on',
+    'whether the calibration in the board’s EEPROM is applied; off: nominal volts, as PyRPL has them',
+  ),
+  eeprom: setting(file, EEPROM, 'the EEPROM of the board'),
+  frequency_correction: setting(
+    real(0.5, 2, 'FACTOR'),
+    1,
+    'the real clock is 125 MHz times this (an external clock, or one that was measured)',
   ),
   listen: optional(address, 'where PyMoDAQ connects; port 0: any free one (default: port 6341 of every interface)'),
   allowed_networks: setting(

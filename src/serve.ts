@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { identify, isRedPitaya } from './board.ts';
+import { identify, isRedPitaya, readWiring } from './board.ts';
 import type { BusChoice, Config } from './config.ts';
 import { announceByAvahi, avahiTakes } from './discovery/avahi.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
@@ -67,6 +67,8 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     log,
     onStop: config.outputs_on_stop,
     gracePeriod: config.grace_period,
+    frequencyCorrection: config.frequency_correction,
+    wiring: readWiring(config, choice.kind === 'devmem' ? config.eeprom : undefined, log),
     saveEveryMs: config.save_every_ms,
     fpgaLoad: choice.kind === 'devmem' ? lastLoad() : undefined,
     ...(statePath ? { statePath } : {}),

@@ -78,7 +78,8 @@ test('every setting has its option', ({ file }) => {
     ...['--outputs-on-stop', 'zero', '--log-level', 'trace', '--log-format', 'json', '--max-clients', '5'],
     ...['--max-clients-per-host', '3'],
     ...['--max-message-bytes', '65536', '--max-queued-bytes', '1048576', '--save-every-ms', '100'],
-    ...['--grace-period', '7'],
+    ...['--grace-period', '7', '--in1', 'HV', '--in2', 'LV', '--calibration', 'off', '--eeprom', 'e.bin'],
+    ...['--frequency-correction', '1.00002'],
   );
   assert.deepEqual(config, {
     bus: { kind: 'monitor', host: 'rp-f0a1b2.local', port: 2222 },
@@ -88,6 +89,11 @@ test('every setting has its option', ({ file }) => {
     discovery: 'off',
     state: 's.json',
     grace_period: 7,
+    in1: 'HV',
+    in2: 'LV',
+    calibration: 'off',
+    eeprom: 'e.bin',
+    frequency_correction: 1.00002,
     outputs_on_stop: 'zero',
     save_every_ms: 100,
     log_level: 'trace',

@@ -9,7 +9,7 @@ import type { Complex } from './complex.ts';
 import type { ModuleDescription, Value } from './description.ts';
 import type { Checked, ModuleDriver, Taken } from './driver.ts';
 import { extract, type Field, type Memory } from './fields.ts';
-import { type Board, describe, type Parameter, show } from './parameters.ts';
+import { acceptReal, type Board, describe, NOMINAL_BOARD, type Others, type Parameter, show } from './parameters.ts';
 import type { FieldValue, RegisterFile } from './registers.ts';
 
 export type Parameters = Readonly<Record<string, Parameter>>;
@@ -22,8 +22,8 @@ export type ValuesOf<D> = D extends { readonly parameters: infer P }
 /** A limit that concerns several parameters: `holds` must stay true of their values, `sentence` says what it wants. */
 export interface Constraint<V> {
   readonly of: readonly (keyof V & string)[];
-  readonly sentence: string | ((values: V) => string);
-  holds(values: V): boolean;
+  readonly sentence: string | ((values: V, board: Board) => string);
+  holds(values: V, board: Board): boolean;
 }
 
 /** `low` must not be above `high`. */
@@ -130,20 +130,24 @@ type Values = Record<string, Value>;
 /** Fields about to be written. */
 type Overlay = ReadonlyMap<Field, number>;
 
-const NOMINAL: Board = { frequencyCorrection: 1 };
-
 /** Drives a declared module through the shadow of its bus. Writes of one driver take effect one after the other. */
 export function moduleDriver<P extends Parameters>(
   registers: RegisterFile,
   declaration: ModuleDeclaration<P>,
-  board: Board = NOMINAL,
+  board: Board = NOMINAL_BOARD,
 ): TypedDriver<Plain<P>> {
-  const { name, description } = declaration;
+  const { name } = declaration;
   const parameters: Parameters = declaration.parameters;
   // Below here values go by name; the hooks get, by construction, a value of the right type for every parameter.
   const options = declaration.options as unknown as ModuleOptions<Values>;
   const entries = Object.entries(parameters);
   const keys = Object.keys(parameters);
+  const description: ModuleDescription = {
+    ...declaration.description,
+    parameters: entries.map(([key, parameter]) => describe(key, parameter, board)),
+  };
+  /** Those that others need come first. */
+  const inOrder = entries.toSorted(([, a], [, b]) => Number(needy(a)) - Number(needy(b)));
 
   /** Values that registers do not tell. */
   const kept = new Map<string, Value>();
@@ -174,15 +178,33 @@ export function moduleDriver<P extends Parameters>(
   /** All values, as they will be once `given` is written. */
   function valuesWith(given: Readonly<Values>): Values {
     const overlay = new Map<Field, number>();
-    for (const [key, value] of Object.entries(given)) {
-      for (const [field, raw] of fieldValues(key, value)) overlay.set(field, raw);
+    const put = (key: string, others: Others): void => {
+      const value = given[key];
+      if (value === undefined) return;
+      for (const [field, raw] of fieldValues(key, value, others)) overlay.set(field, raw);
+    };
+    for (const [key, parameter] of entries) if (!needy(parameter)) put(key, {});
+    const found: Values = {};
+    for (const [key, parameter] of inOrder) {
+      if (needy(parameter)) put(key, found);
+      found[key] = valueAfter(key, parameter, given[key], overlay, found);
     }
+    // In the order of the table.
     const values: Values = {};
-    for (const [key, parameter] of entries) values[key] = valueAfter(key, parameter, given[key], overlay);
+    for (const key of keys) {
+      const value = found[key];
+      if (value !== undefined) values[key] = value;
+    }
     return { ...values, ...defined(options.derive?.(values) ?? {}) };
   }
 
-  function valueAfter(key: string, parameter: Parameter, given: Value | undefined, overlay: Overlay): Value {
+  function valueAfter(
+    key: string,
+    parameter: Parameter,
+    given: Value | undefined,
+    overlay: Overlay,
+    others: Others,
+  ): Value {
     const own = given ?? kept.get(key);
     const { fields } = parameter;
     if (fields.length === 0 || (given === undefined && own !== undefined)) return own ?? parameter.default;
@@ -192,22 +214,35 @@ export function moduleDriver<P extends Parameters>(
       if (one === undefined) return own ?? parameter.default;
       raw.push(one);
     }
-    return parameter.decode(raw, board);
+    return parameter.decode(raw, board, others);
   }
 
-  function fieldValues(key: string, value: Value): FieldValue[] {
+  /** @param others values that the parameter needs */
+  function fieldValues(key: string, value: Value, others: Others): FieldValue[] {
     const { fields, encode } = parameterOf(key);
-    return encode(value, board).flatMap((raw, k): FieldValue[] => {
+    return encode(value, board, others).flatMap((raw, k): FieldValue[] => {
       const field = fields[k];
       return raw === undefined || field === undefined ? [] : [[field, raw]];
     });
   }
 
+  /** Limits that depend on other parameters. */
+  function checkLimits(given: Readonly<Values>, next: Values): void {
+    for (const [key, value] of Object.entries(given)) {
+      const { limits, needs = [] } = parameterOf(key);
+      if (!limits || typeof value !== 'number') continue;
+      const { min, max } = limits(board, next);
+      const because = needs.map((need) => `${need} ${show(next[need])}`).join(', ');
+      const told = Object.keys(board.scales).length === 0 || because === '' ? '' : ` (with ${because})`;
+      acceptReal(value, { min, max, unit: 'V' }, (why) => refuse(`.${key} ${why}${told}`));
+    }
+  }
+
   /** Two parameters may share a register; a request must not want two things of it. */
-  function checkSharing(given: Readonly<Values>): void {
+  function checkSharing(given: Readonly<Values>, next: Values): void {
     const wanted = new Map<Field, readonly [key: string, raw: number]>();
     for (const [key, value] of Object.entries(given)) {
-      for (const [field, raw] of fieldValues(key, value)) {
+      for (const [field, raw] of fieldValues(key, value, next)) {
         const other = wanted.get(field);
         if (other && other[1] !== raw) {
           refuse(`.${key} = ${show(value)} and ${other[0]} = ${show(given[other[0]])} contradict each other`);
@@ -219,8 +254,8 @@ export function moduleDriver<P extends Parameters>(
 
   function checkConstraints(given: Readonly<Values>, next: Values): void {
     for (const { of, sentence, holds } of options.constraints ?? []) {
-      if (!of.some((key) => key in given) || holds(next)) continue;
-      const words = typeof sentence === 'string' ? sentence : sentence(next);
+      if (!of.some((key) => key in given) || holds(next, board)) continue;
+      const words = typeof sentence === 'string' ? sentence : sentence(next, board);
       refuse(`: ${words} (${of.map((key) => `${key} ${show(next[key])}`).join(', ')})`);
     }
   }
@@ -237,12 +272,15 @@ export function moduleDriver<P extends Parameters>(
     const given = complete({ ...request });
     const present = valuesWith({});
     const next = valuesWith(given);
-    if (judge) checkConstraints(given, next);
-    const raw = (...names: string[]): FieldValue[] => names.flatMap((key) => fieldValues(key, next[key] ?? 0));
+    if (judge) {
+      checkLimits(request, next);
+      checkConstraints(given, next);
+    }
+    const raw = (...names: string[]): FieldValue[] => names.flatMap((key) => fieldValues(key, next[key] ?? 0, next));
     if (options.write) {
       await options.write({ registers, present, next, given: new Set(keys.filter((key) => key in given)), raw });
     } else {
-      await registers.write(...keys.filter((key) => key in given).flatMap((key) => fieldValues(key, given[key] ?? 0)));
+      await registers.write(...raw(...keys.filter((key) => key in given)));
     }
     settle(given, next);
     const after = valuesWith({});
@@ -276,6 +314,7 @@ export function moduleDriver<P extends Parameters>(
     async get(names = keys) {
       const values: Values = {};
       const derived: Partial<Values> = options.derive?.(valuesWith({})) ?? {};
+      const others = names.some((key) => needy(parameterOf(key))) ? valuesWith({}) : {};
       const words = new Map<string, number>();
       for (const key of names) {
         const parameter = parameterOf(key);
@@ -293,7 +332,7 @@ export function moduleDriver<P extends Parameters>(
           if (field.access === 'r') seen.set(field.address, word);
           raw.push(extract(word, field));
         }
-        values[key] = parameter.decode(raw, board);
+        values[key] = parameter.decode(raw, board, others);
       }
       return values;
     },
@@ -309,8 +348,10 @@ export function moduleDriver<P extends Parameters>(
         given[key] = parameter.accept(value, (why) => refuse(`.${key} ${why}`));
       }
       const completed = complete({ ...given });
-      checkSharing(completed);
-      checkConstraints(completed, valuesWith(completed));
+      const next = valuesWith(completed);
+      checkLimits(given, next);
+      checkSharing(completed, next);
+      checkConstraints(completed, next);
       const checked: Checked = { module: name, values: given };
       approved.add(checked);
       return checked;
@@ -368,6 +409,8 @@ function same(a: Value, b: Value): boolean {
   if (typeof a !== 'object' || typeof b !== 'object') return a === b;
   return a.length === b.length && a.every((one, k) => one === b[k]);
 }
+
+const needy = ({ needs = [] }: Parameter): boolean => needs.length > 0;
 
 /** Without the names that have no value. */
 function defined(values: Readonly<Record<string, Value | undefined>>): Values {

@@ -10,13 +10,26 @@ import { nearest } from '../nearest.ts';
 import { CLOCK_HZ } from './bus/bus.ts';
 import type { ParameterDescription, Value, ValueKind } from './description.ts';
 import { type Field, range, roundHalfEven, saturate } from './fields.ts';
-import { MAX_COUNTS, VOLTS_PER_COUNT } from './volts.ts';
+import { NOMINAL_SCALE, type Scale, VOLTS_PER_COUNT } from './volts.ts';
 
 /** What differs from board to board. */
 export interface Board {
   /** The real clock is 125 MHz times this. */
   readonly frequencyCorrection: number;
+  /** Of inputs and outputs (`in1`, `in2`, `out1`, `out2`), where it is not the nominal one. */
+  readonly scales: Readonly<Record<string, Scale>>;
 }
+
+/** A board of which nothing is known. */
+export const NOMINAL_BOARD: Board = { frequencyCorrection: 1, scales: {} };
+
+/** The scale of a signal by its name. */
+export function scaleOf(board: Board, signal: string): Scale {
+  return (Object.hasOwn(board.scales, signal) ? board.scales[signal] : undefined) ?? NOMINAL_SCALE;
+}
+
+/** Values of parameters of the same module, by name. */
+export type Others = Readonly<Record<string, Value>>;
 
 /** Ends the judging of a value: `why` goes on "NAME …". */
 export type Refuse = (why: string) => never;
@@ -45,9 +58,15 @@ export interface Parameter<T extends Value = Value> {
   readonly fields: readonly Field[];
   /** The value in its canonical type, or a refusal. */
   accept(value: unknown, refuse: Refuse): T;
-  encode(value: T, board: Board): Raw;
+  encode(value: T, board: Board, others?: Others): Raw;
   /** Of all fields' raw values. */
-  decode(raw: readonly number[], board: Board): T;
+  decode(raw: readonly number[], board: Board, others?: Others): T;
+  /** Parameters whose values encode, decode and limits ask for; these have no needs themselves. */
+  readonly needs?: readonly string[];
+  /** Limits that hold at present, in place of min and max, which are the widest. */
+  limits?(board: Board, others: Others): { readonly min: number; readonly max: number };
+  /** The widest limits on a board. */
+  widest?(board: Board): { readonly min: number; readonly max: number };
 }
 
 /** What each parameter is declared with, whatever its kind. */
@@ -118,9 +137,83 @@ export function fixed(field: Field, options: NumberOptions & { readonly scale: n
   };
 }
 
-/** A signal level: 8192 counts are 1 V. Up to ±1 V unless said otherwise; +1 V becomes 8191 counts. */
+/** A level within the FPGA: 8192 counts are 1 V. Up to ±1 V unless said otherwise; +1 V becomes 8191 counts. */
 export function volts(field: Field, options: Omit<NumberOptions, 'unit'>): Parameter<number> {
   return fixed(field, { unit: 'V', min: -1, max: 1, scale: VOLTS_PER_COUNT, ...options });
+}
+
+/** Which signal a level belongs to: by its name, or by the values of other parameters. */
+export interface SignalOf {
+  readonly needs: readonly string[];
+  of(others: Others): string;
+}
+
+/** The signal that another parameter names. */
+export const signalIn = (parameter: string): SignalOf => ({
+  needs: [parameter],
+  of: (others) => String(others[parameter]),
+});
+
+/** The output at which a module is heard: out1 where it is both, none where it is off. */
+export const outputIn = (parameter: string): SignalOf => ({
+  needs: [parameter],
+  of: (others) => (others[parameter] === 'both' ? 'out1' : String(others[parameter])),
+});
+
+export const always = (signal: string): SignalOf => ({ needs: [], of: () => signal });
+
+/**
+ * A level of a signal that may be one of the board's inputs or outputs: in its volts, as jumper and calibration have
+ * them. When another signal is chosen, the register stays, and the same level is another voltage.
+ */
+export function level(
+  field: Field,
+  options: Omit<NumberOptions, 'unit'> & {
+    readonly signal: SignalOf;
+    /** A difference of levels: an offset does not matter. */
+    readonly difference?: true;
+    /** Nominal volts of one step; default: a count. */
+    readonly step?: number;
+    /** Never 0 unless it is 0: the smallest step of its sign is taken instead. */
+    readonly neverZero?: true;
+  },
+): Parameter<number> {
+  const { signal, difference, step = VOLTS_PER_COUNT, neverZero, min = -1, max = 1, ...rest } = options;
+  const scaled = (scale: Scale): Scale => ({
+    gain: (scale.gain / VOLTS_PER_COUNT) * step,
+    offset: difference ? 0 : (scale.offset * VOLTS_PER_COUNT) / step,
+  });
+  const here = (board: Board, others: Others): Scale => scaled(scaleOf(board, signal.of(others)));
+  const limitsAt = ({ gain: perStep, offset }: Scale) => ({
+    min: (min / step - offset) * perStep,
+    max: (max / step - offset) * perStep,
+  });
+  return {
+    kind: 'number',
+    default: 0,
+    ...rest,
+    unit: 'V',
+    min,
+    max,
+    ...placed([field]),
+    needs: signal.needs,
+    accept: (value, refuse) => acceptReal(value, {}, refuse),
+    encode: (value, board, others = {}) => {
+      const { gain: perStep, offset } = here(board, others);
+      const raw = saturate(clip(value / perStep + offset, min / step, max / step), field);
+      return [neverZero && raw === 0 && value !== 0 ? Math.sign(value) : raw];
+    },
+    decode: ([raw = 0], board, others = {}) => {
+      const { gain: perStep, offset } = here(board, others);
+      return (raw - offset) * perStep;
+    },
+    limits: (board, others) => limitsAt(here(board, others)),
+    widest: (board) => {
+      const all = [NOMINAL_SCALE, ...(signal.needs.length > 0 ? Object.values(board.scales) : [here(board, {})])];
+      const known = all.map((scale) => limitsAt(scaled(scale)));
+      return { min: Math.min(...known.map((one) => one.min)), max: Math.max(...known.map((one) => one.max)) };
+    },
+  };
 }
 
 /** A number that never becomes 0 unless it is 0: the smallest step of its sign is taken instead. */
@@ -128,8 +221,8 @@ export function gain(field: Field, options: NumberOptions & { readonly scale: nu
   const plain = fixed(field, options);
   return {
     ...plain,
-    encode: (value, board) => {
-      const [raw] = plain.encode(value, board);
+    encode: (value, board, others) => {
+      const [raw] = plain.encode(value, board, others);
       return [raw === 0 && value !== 0 ? Math.sign(value) : raw];
     },
   };
@@ -366,16 +459,17 @@ export function derived(
     default: fromOrigin(origin.default),
     ...placed(origin.fields),
     accept: (value, refuse) => acceptReal(value, options, refuse),
-    encode: (value, board) => origin.encode(toOrigin(value), board),
-    decode: (raw, board) => fromOrigin(origin.decode(raw, board)),
+    encode: (value, board, others) => origin.encode(toOrigin(value), board, others),
+    decode: (raw, board, others) => fromOrigin(origin.decode(raw, board, others)),
   };
 }
 
 // ---------------------------------------------------------------- descriptions
 
 /** The description that the world outside sees. */
-export function describe(key: string, parameter: Parameter): ParameterDescription {
-  const { kind, help, unit, min, max, choices, home, off, momentary } = parameter;
+export function describe(key: string, parameter: Parameter, board: Board = NOMINAL_BOARD): ParameterDescription {
+  const { kind, help, unit, choices, home, off, momentary } = parameter;
+  const { min, max } = parameter.widest?.(board) ?? parameter;
   const words = key.replaceAll('_', ' ');
   return {
     name: key,
@@ -447,6 +541,3 @@ function clip(value: number, min: number | undefined, max: number | undefined): 
 function modulo(value: number, length: number): number {
   return ((value % length) + length) % length;
 }
-
-/** ±8191 counts: what a sum of levels must stay within where the hardware adds modulo 2^14. */
-export const MAX_LEVEL = MAX_COUNTS * VOLTS_PER_COUNT;

@@ -16,3 +16,27 @@ export const MAX_COUNTS = 8191;
 export function signedCounts(word: number): number {
   return (word << 18) >> 18;
 }
+
+/** Counts of a signal at 0 V, and volts per count: volts = (counts − offset) · gain. */
+export interface Scale {
+  readonly gain: number;
+  readonly offset: number;
+}
+
+/**
+ * Whether the comparators of scope and trig can tell these levels, in V: threshold ± hysteresis is calculated modulo
+ * 2^14.
+ */
+export function withinComparator(threshold: number, hysteresis: number, { gain, offset }: Scale): boolean {
+  return Math.abs(threshold / gain + offset) + hysteresis / gain <= MAX_COUNTS;
+}
+
+/** What `withinComparator` wants. */
+export function comparatorLimits({ gain, offset }: Scale): string {
+  const volts = (counts: number): number => (counts - offset) * gain;
+  const range = offset === 0 ? `±${volts(MAX_COUNTS)}` : `${volts(-MAX_COUNTS)} … ${volts(MAX_COUNTS)}`;
+  return `threshold ± hysteresis must stay within ${range} V, or the comparator turns over`;
+}
+
+/** Of every signal within the FPGA, and of inputs and outputs without calibration, inputs with jumper LV. */
+export const NOMINAL_SCALE: Scale = { gain: VOLTS_PER_COUNT, offset: 0 };

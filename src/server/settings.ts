@@ -92,7 +92,7 @@ function pythonNumber(value: number, kind: ParameterDescription['kind']): string
 /** Choices are PyRPL's names and numbers; anything that could be more than a literal would be a fault of ours. */
 function literal(value: string | number): string {
   if (typeof value === 'number') return String(value);
-  if (!/^[\w .+-]*$/.test(value)) throw new Error(`${JSON.stringify(value)} is no plain name`);
+  if (!/^[\w .+\-^()/]*$/.test(value)) throw new Error(`${JSON.stringify(value)} is no plain name`);
   return `'${value}'`;
 }
 

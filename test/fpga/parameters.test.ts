@@ -13,6 +13,7 @@ import {
   gain,
   integer,
   longInteger,
+  NOMINAL_BOARD,
   oneOf,
   type Parameter,
   phase,
@@ -21,7 +22,7 @@ import {
 } from '../../src/fpga/parameters.ts';
 
 const at = block(0x4030_0000);
-const board = { frequencyCorrection: 1 };
+const board = NOMINAL_BOARD;
 const help = 'For the test.';
 
 const refuse = (why: string): never => {
@@ -99,7 +100,7 @@ test('phase: any angle becomes one turn, inverted or not', () => {
 
 test('frequency: the correction of the clock is undone when reading', () => {
   const parameter = frequency(at(16, { bits: 30 }), { help });
-  const corrected = { frequencyCorrection: 1.0001 };
+  const corrected = { ...NOMINAL_BOARD, frequencyCorrection: 1.0001 };
   const raw = parameter.encode(1e6, corrected).map((one) => one ?? 0);
   assert.notDeepEqual(raw, parameter.encode(1e6, board));
   assert.ok(Math.abs(parameter.decode(raw, corrected) - 1e6) < 0.06);

@@ -237,7 +237,7 @@ interface Bench {
 
 function driverOf(vector: Vector, registers: RegisterFile): AnyDriver {
   const name = vector.module ?? '';
-  const board = { frequencyCorrection: vector.frequency_correction ?? 1 };
+  const board = { frequencyCorrection: vector.frequency_correction ?? 1, scales: {} };
   const module = modules.find((one) => one.name === name);
   assert.ok(module, `vector ${vector.id}: no module ${name}`);
   return moduleDriver(registers, module as unknown as typeof scope, board) as AnyDriver;

@@ -96,7 +96,7 @@ test('a tree has all parameters of its module, in order, with what PyMoDAQ needs
       assert.ok(['float', 'int', 'bool', 'led', 'list', 'str'].includes(type ?? ''), `${parameter.name}: ${type}`);
       if (limits === undefined) continue;
       // It is evaluated as Python at the other end: plain literals, and nothing else.
-      const literal = /^(?:'[\w .+-]*'|-?[\d.]+(?:e[+-]?\d+)?)$/;
+      const literal = /^(?:'[\w .+\-^()/]*'|-?[\d.]+(?:e[+-]?\d+)?)$/;
       const items = limits.slice(1, -1).split(', ');
       assert.ok(
         items.every((item) => literal.test(item)),

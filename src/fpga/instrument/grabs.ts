@@ -10,6 +10,7 @@
  */
 import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
+import { dsp } from '../modules/dsp.ts';
 import { halt, SAMPLES, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
 import {
   type Armed,
@@ -196,7 +197,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       current = run;
       try {
         const recording = await carryOut(run);
-        if (recording) deliver(run, recording);
+        if (recording) deliver(run, recording, await registers.readWord(dsp('asg0').saturated1));
       } catch (error) {
         rolling = undefined;
         if (!(error instanceof Refusal)) counters.failed++;
@@ -351,12 +352,15 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
 
   // ---------------------------------------------------------------- traces
 
-  function deliver(run: Run, recording: Recording): void {
+  /** @param saturation word whose bits tell which outputs are cut off at this moment */
+  function deliver(run: Run, recording: Recording, saturation: number): void {
     counters.traces++;
     counters.shared += run.requests.size - 1;
     number++;
     const clockSynchronised = tools.clockSynchronised();
-    const facts = { number, board: tools.board, clockSynchronised, timestamp: Date.now() / 1e3 };
+    const { board, scaleOf, isCalibrated } = tools;
+    const timestamp = Date.now() / 1e3;
+    const facts = { number, board, clockSynchronised, scaleOf, isCalibrated, saturation, timestamp };
     const { values } = recording.settings;
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
     if (run.toldAt !== undefined) tools.progress({ module: 'scope', fraction: 1, text: 'done' });

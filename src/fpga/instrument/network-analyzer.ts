@@ -1,8 +1,9 @@
 /** Sweeps a lock-in over frequency; see sweep.ts for what is asked of it and made of its answers. */
-import { type Complex, magnitude } from '../complex.ts';
+import { type Complex, magnitude, multiply, real } from '../complex.ts';
 import type { TypedDriver } from '../module.ts';
 import { iqFrequency, iqRegisters } from '../modules/iq.ts';
 import type { NetworkAnalyzerValues } from '../modules/network-analyzer.ts';
+import { VOLTS_PER_COUNT } from '../volts.ts';
 import type { Curve } from './instrument.ts';
 import { readPhasor } from './phasor.ts';
 import type { Recorder, RecorderTools, Reservation } from './recorder.ts';
@@ -48,6 +49,8 @@ export function networkAnalyzerRecorder(tools: RecorderTools, driver: TypedDrive
     try {
       await setUp(lockIn, values);
       const total = Array.from(points, (): { re: number; im: number } => ({ re: 0, im: 0 }));
+      /** Of the input's own volts, what a nominal one is. */
+      const volts = tools.scaleOf(values.input).gain / VOLTS_PER_COUNT;
       let set: SweepPoint | undefined;
       let amplitude = 0;
       const take = async (point: SweepPoint): Promise<Complex> => {
@@ -63,7 +66,7 @@ export function networkAnalyzerRecorder(tools: RecorderTools, driver: TypedDrive
         // Writing it begins the sums, also where it is the frequency that was.
         await registers.bus.write(iqFrequency(iq).address, point.step);
         const phasor = await readPhasor(registers, sums, point, signal);
-        return transferAt(phasor, amplitude, point.frequency, values, clock);
+        return transferAt(multiply(phasor, real(volts)), amplitude, point.frequency, values, clock);
       };
       /** By the clock of the FPGA, which may be a simulated one: a sum of one sample after a long pause. */
       const settle = async (point: SweepPoint): Promise<void> => {
@@ -146,6 +149,7 @@ export function networkAnalyzerRecorder(tools: RecorderTools, driver: TypedDrive
         time_per_point: seconds[0] ?? 0,
         // Twice the frequency is then not filtered out.
         unresolved: points.some((point) => point.frequency < point.rbw),
+        calibrated: tools.isCalibrated(values.input) && tools.isCalibrated(values.output_direct),
         clock_synchronised: tools.clockSynchronised(),
         settings: JSON.stringify(values),
       },

@@ -6,11 +6,12 @@ import type { Logger } from 'pino';
 import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { CLOCK_HZ, type RegisterBus } from '../bus/bus.ts';
+import { scalesOf, type Wiring } from '../calibration.ts';
 import type { ModuleDescription, Value } from '../description.ts';
 import type { Taken } from '../driver.ts';
 import { type ModuleDeclaration, moduleDriver, type TypedDriver } from '../module.ts';
 import { modules } from '../modules/modules.ts';
-import { show } from '../parameters.ts';
+import { type Board, scaleOf, show } from '../parameters.ts';
 import { registerFile } from '../registers.ts';
 import { hostClock } from './clock.ts';
 import { newCounters } from './counters.ts';
@@ -46,6 +47,8 @@ export interface OpenOptions {
   readonly fpgaLoad?: string | undefined;
   /** The real clock is 125 MHz times this. Default 1. */
   readonly frequencyCorrection?: number;
+  /** Jumpers of the inputs, and the board's calibration. Default: LV, and none. */
+  readonly wiring?: Wiring;
   /** How long the modules of an owner whose last connection is lost are kept for it, in s. Default: not at all. */
   readonly gracePeriod?: number;
   /** Whether timestamps can be trusted. Default: what the host's time service says. */
@@ -56,6 +59,9 @@ export interface OpenOptions {
 
 /** Changes of one parameter by one owner within this time, in ms, are logged once at info level; the rest at debug. */
 const LOG_QUIET_MS = 10_000;
+
+/** A signal that is a connector of the board. */
+const isPin = (signal: string): boolean => /^(in|out)[12]$/.test(signal);
 
 /** A module, and its way of being written. */
 export interface Module {
@@ -78,7 +84,8 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const { bus, identity, log, onStop = 'hold' } = options;
   const { statePath, fpgaLoad, saveEveryMs: intervalMs, frequencyCorrection = 1 } = options;
   const registers = registerFile(bus);
-  const board = { frequencyCorrection };
+  const wiring = options.wiring ?? { in1: 'LV', in2: 'LV' };
+  const board: Board = { frequencyCorrection, scales: scalesOf(wiring) };
   const counters = newCounters();
   const owners = ownership({
     gracePeriod: options.gracePeriod ?? 0,
@@ -98,6 +105,9 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     registers,
     counters,
     board: identity.hostname,
+    scaleOf: (signal) => scaleOf(board, signal),
+    // Signals within the FPGA have volts by definition.
+    isCalibrated: (signal) => wiring.corrections !== undefined || !isPin(signal),
     clock: 1 / (CLOCK_HZ * frequencyCorrection),
     clockSynchronised: options.clockSynchronised ?? hostClock().synchronised,
     progress: (progress) => tell(progressListeners, progress),
@@ -325,11 +335,20 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     },
 
     async status() {
+      const saturated = await moduleOf('asg0').driver.get(['out1_saturated', 'out2_saturated']);
       return {
         since: startedAt,
         holders: owners.holders(),
         acquisitions: Object.fromEntries(measuring.map((name) => [name, parts.get(name)?.recorder?.running() ?? null])),
         counters: { ...counters },
+        volts: {
+          in1: wiring.in1,
+          in2: wiring.in2,
+          calibrated: wiring.corrections !== undefined,
+          ...(wiring.corrections ? { remarks: wiring.corrections.remarks } : {}),
+          scales: board.scales,
+        },
+        outputs: { out1_saturated: saturated.out1_saturated, out2_saturated: saturated.out2_saturated },
         bus: { name: bus.name, ...bus.traffic },
         ...(state ? { state: { ...state.status } } : {}),
       };

@@ -5,6 +5,7 @@
 import type { Value } from '../description.ts';
 import type { ModuleDeclaration, Parameters, TypedDriver, ValuesOf } from '../module.ts';
 import type { RegisterFile } from '../registers.ts';
+import type { Scale } from '../volts.ts';
 import type { Counters } from './counters.ts';
 import type { Client, Grab, GrabOptions, Measurement, Progress } from './instrument.ts';
 
@@ -29,6 +30,10 @@ export interface RecorderTools {
   readonly counters: Counters;
   /** Name of the board, in the data. */
   readonly board: string;
+  /** Counts and volts of a signal by its name. */
+  scaleOf(signal: string): Scale;
+  /** Whether volts of this signal are those of the board's own calibration, or need none. */
+  isCalibrated(signal: string): boolean;
   /** Length of a clock of the FPGA in s. */
   readonly clock: number;
   /** Whether the host's clock is right. */

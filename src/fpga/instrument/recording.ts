@@ -1,6 +1,6 @@
 /** What an acquisition brought, and the traces that are cut from it for those who asked. */
 import type { ScopeValues } from '../modules/scope.ts';
-import { VOLTS_PER_COUNT } from '../volts.ts';
+import { type Scale, VOLTS_PER_COUNT } from '../volts.ts';
 import type { ChannelName } from './acquisition.ts';
 import type { Trace, TraceChannel } from './instrument.ts';
 import type { Part } from './trace.ts';
@@ -35,6 +35,10 @@ export interface TraceFacts {
   readonly clockSynchronised: boolean;
   /** Seconds since 1970. */
   readonly timestamp: number;
+  /** Bit 0: the sum at out1 was cut off when the recording ended, bit 1: that at out2. */
+  readonly saturation: number;
+  readonly scaleOf: (signal: string) => Scale;
+  readonly isCalibrated: (signal: string) => boolean;
   /** How many grabs get it. */
   readonly recipients: number;
 }
@@ -45,6 +49,7 @@ export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Tr
   const { values, text } = recording.settings;
   const from = part.start - recording.part.start;
   const inputs = channels.map((channel) => (channel === 'ch1' ? values.input1 : values.input2));
+  const scales = inputs.map((input) => facts.scaleOf(input ?? 'off'));
   return {
     module: 'scope',
     timestamp: facts.timestamp,
@@ -53,8 +58,8 @@ export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Tr
         label,
         input: inputs[k] ?? 'off',
         counts: counts[k]?.subarray(from, from + part.points) ?? new Int16Array(0),
-        gain: VOLTS_PER_COUNT,
-        offset: 0,
+        gain: scales[k]?.gain ?? VOLTS_PER_COUNT,
+        offset: -(scales[k]?.offset ?? 0) * (scales[k]?.gain ?? 0) || 0,
       }),
     ),
     t0: recording.t0 + part.start * dt,
@@ -65,11 +70,12 @@ export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Tr
       decimation: values.decimation,
       inputs: inputs.join(','),
       clipped: recording.clipped,
+      out1_saturated: (facts.saturation & 1) !== 0,
+      out2_saturated: (facts.saturation & 2) !== 0,
       // The ring has every sample between its first and its last.
       lost: 0,
       overwritten: recording.overwritten,
-      // Nominal volts: the board's own calibration is not applied.
-      calibrated: false,
+      calibrated: inputs.every(facts.isCalibrated),
       clock_synchronised: facts.clockSynchronised,
       board: facts.board,
       module: 'scope',

@@ -4,7 +4,6 @@ import { extract } from '../fields.ts';
 import type { TypedDriver } from '../module.ts';
 import { dsp, type Signal } from '../modules/dsp.ts';
 import { type SamplerValues, signalsOf } from '../modules/sampler.ts';
-import { VOLTS_PER_COUNT } from '../volts.ts';
 import type { Curve, Quantity } from './instrument.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { type Run, runs } from './runs.ts';
@@ -55,7 +54,8 @@ export function samplerRecorder(tools: RecorderTools, driver: TypedDriver<Sample
     do {
       for (const one of all) {
         const field = dsp(one.signal).now;
-        include(one, extract(await bus.read(field.address), field) * VOLTS_PER_COUNT);
+        const { gain, offset } = tools.scaleOf(one.signal);
+        include(one, (extract(await bus.read(field.address), field) - offset) * gain);
       }
       now = performance.now();
       if (now - rested < STRETCH_MS) continue;
@@ -92,6 +92,7 @@ export function samplerRecorder(tools: RecorderTools, driver: TypedDriver<Sample
         board: tools.board,
         duration: (now - begun) / 1e3,
         samples: all[0]?.count ?? 0,
+        calibrated: all.every(({ signal }) => tools.isCalibrated(signal)),
         clock_synchronised: tools.clockSynchronised(),
         settings: JSON.stringify({ signals, duration }),
       },

@@ -55,6 +55,7 @@ export function spectrumAnalyzerRecorder(tools: RecorderTools, driver: TypedDriv
       });
       const made = transforms(SAMPLES * values.zero_padding, window);
       const sums = baseband ? basebandSums(values, made) : centeredSums(values, made);
+      const labels = baseband ? [values.input1_baseband, values.input2_baseband] : [values.input];
       let clipped = false;
       for (let k = 0; k < count; k++) {
         const grab = board.grab('scope', { timeout: expected(values) + 60 });
@@ -81,6 +82,7 @@ export function spectrumAnalyzerRecorder(tools: RecorderTools, driver: TypedDriv
           span,
           traces: count,
           clipped,
+          calibrated: labels.every(tools.isCalibrated),
           clock_synchronised: tools.clockSynchronised(),
           settings: JSON.stringify(values),
         },
@@ -136,7 +138,7 @@ export function spectrumAnalyzerRecorder(tools: RecorderTools, driver: TypedDriv
           if (!wanted || !channel) return undefined;
           // Others have their turn between two transforms.
           await setImmediate();
-          return made.real(channel.counts, channel.gain);
+          return made.real(channel.counts, channel.gain, channel.offset);
         };
         const first = await spectrum(ch1, shown[1] || shown.cross);
         const second = await spectrum(ch2, shown[2] || shown.cross);
@@ -184,7 +186,7 @@ export function spectrumAnalyzerRecorder(tools: RecorderTools, driver: TypedDriv
       async add({ channels: [ch1, ch2] }) {
         if (!ch1 || !ch2) throw new Error('The scope brought no quadratures.');
         await setImmediate();
-        addPower(power, made.complex(ch1.counts, ch2.counts, ch1.gain / QUADRATURE_FACTOR));
+        addPower(power, made.complex(ch1.counts, ch2.counts, tools.scaleOf(input).gain / QUADRATURE_FACTOR));
       },
       quantities(count) {
         const levelled = power.map((one, k) => {

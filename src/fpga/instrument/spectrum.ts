@@ -40,7 +40,7 @@ export function inUnit(
 export interface Transforms {
   readonly size: number;
   /** re, im of the frequencies 0 … size/2 of real samples. */
-  real(samples: ArrayLike<number>, scale: number): Float64Array;
+  real(samples: ArrayLike<number>, scale: number, offset: number): Float64Array;
   /** re, im of the frequencies −size/2 … size/2 − 1 of `a` + i·`b`. */
   complex(a: ArrayLike<number>, b: ArrayLike<number>, scale: number): Float64Array;
 }
@@ -55,10 +55,10 @@ export function transforms(size: number, window: Window): Transforms {
   };
   return {
     size,
-    real(samples, scale) {
+    real(samples, scale, offset) {
       const input = new Float64Array(size);
       const shape = weightsOf(samples.length);
-      for (let k = 0; k < samples.length; k++) input[k] = (samples[k] ?? 0) * scale * (shape[k] ?? 0);
+      for (let k = 0; k < samples.length; k++) input[k] = ((samples[k] ?? 0) * scale + offset) * (shape[k] ?? 0);
       const output = new Float64Array(2 * size);
       fft.realTransform(output, input);
       return output.subarray(0, size + 2);

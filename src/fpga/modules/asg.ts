@@ -4,7 +4,7 @@
  */
 import { block, type Memory } from '../fields.ts';
 import { fpgaModule, type ValuesOf, type Writing } from '../module.ts';
-import { bool, choice, fixed, frequency, integer, longInteger, name, phase, volts } from '../parameters.ts';
+import { bool, choice, frequency, integer, level, longInteger, name, outputIn, phase } from '../parameters.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import { dsp, outputDirect, saturation } from './dsp.ts';
 import { TABLE_WORDS, WAVEFORMS, waveformTable } from './waveforms.ts';
@@ -54,17 +54,18 @@ export function asg(n: 0 | 1) {
     waveform: name(WAVEFORMS, {
       help: 'Shape of one period; noise is normally distributed and white, with the amplitude as its rms value.',
     }),
-    amplitude: fixed(amplitude, {
+    amplitude: level(amplitude, {
       help: 'Half of peak to peak; of noise, the rms value.',
-      unit: 'V',
-      scale: VOLTS_PER_COUNT,
+      signal: outputIn('output_direct'),
+      difference: true,
       min: 0,
       max: 1,
       default: 1,
       home: 0,
     }),
     // PyRPL rounds this one towards minus infinity.
-    offset: volts(at(0x04, { bits: 14, shift: 16, signed: true }), {
+    offset: level(at(0x04, { bits: 14, shift: 16, signed: true }), {
+      signal: outputIn('output_direct'),
       help: 'Added to the waveform; the sum is cut off at ±1 V.',
       home: 0,
     }),
@@ -129,9 +130,13 @@ export function asg(n: 0 | 1) {
 
     const putTable = async (): Promise<void> => {
       const wanted =
-        (starts && next.trigger_source !== 'off') || given.has('waveform') || (noise && given.has('amplitude'));
-      const content = noise ? `noise ${next.amplitude}` : next.waveform;
-      if (wanted) await file.writeMemory(table, content, () => waveformTable(next.waveform, next.amplitude));
+        (starts && next.trigger_source !== 'off') ||
+        given.has('waveform') ||
+        (noise && (given.has('amplitude') || given.has('output_direct')));
+      // Nominal volts: the table is before the output, whatever the output makes of it.
+      const rms = (raw('amplitude')[0]?.[1] ?? 0) * VOLTS_PER_COUNT;
+      const content = noise ? `noise ${rms}` : next.waveform;
+      if (wanted) await file.writeMemory(table, content, () => waveformTable(next.waveform, rms));
     };
     const putLevels = async (): Promise<void> => {
       const level = noise ? ([amplitude, UNITY] as const) : raw('amplitude')[0];

@@ -6,7 +6,18 @@ import { multiply, real, turn } from '../complex.ts';
 import { block, type Field } from '../fields.ts';
 import { filter, filterDelay, filterResponse, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
-import { bool, choice, frequency, gain, type Parameter, phase, software, volts } from '../parameters.ts';
+import {
+  bool,
+  choice,
+  frequency,
+  gain,
+  level,
+  outputIn,
+  type Parameter,
+  phase,
+  software,
+  volts,
+} from '../parameters.ts';
 import type { FieldValue, RegisterFile } from '../registers.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
 
@@ -37,8 +48,8 @@ function iq(name: IqName) {
   const twoGains: Parameter<number> = {
     ...loopGain,
     fields: [...loopGain.fields, at(0x11c, { bits: 18, signed: true })],
-    encode: (value, board) => {
-      const [raw] = loopGain.encode(value, board);
+    encode: (value, board, others) => {
+      const [raw] = loopGain.encode(value, board, others);
       return [raw, raw];
     },
   };
@@ -94,10 +105,12 @@ function iq(name: IqName) {
         help: 'What the module’s signal is: the demodulated quadrature, the modulated output, or the integral of the phase-frequency detector. quadrature_hf is not built in, and gives 0.',
       }),
       gain: twoGains,
-      amplitude: gain(at(0x114, { bits: 18, signed: true }), {
+      amplitude: level(at(0x114, { bits: 18, signed: true }), {
         help: 'Amplitude of the sine that is put out, peak; steps of 0.12 mV act.',
-        unit: 'V',
-        scale: AMPLITUDE_STEP,
+        signal: outputIn('output_direct'),
+        difference: true,
+        step: AMPLITUDE_STEP,
+        neverZero: true,
         min: -1,
         max: 1,
         home: 0,

@@ -7,7 +7,7 @@ import { add, multiply, real, turn } from '../complex.ts';
 import { block } from '../fields.ts';
 import { filter, filterDelay, filterResponse } from '../filter.ts';
 import { fpgaModule, ordered } from '../module.ts';
-import { bool, choice, fixed, gain, volts } from '../parameters.ts';
+import { bool, choice, fixed, gain, level, outputIn, signalIn } from '../parameters.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
 
@@ -23,7 +23,7 @@ function pid(name: 'pid0' | 'pid1' | 'pid2') {
   const window = dsp(name);
   const at = block(window.input.address);
   const partner = { pid0: 'pid1', pid1: 'pid0', pid2: undefined }[name];
-  const level = (offset: number) => at(offset, { bits: 14, signed: true });
+  const counts = (offset: number) => at(offset, { bits: 14, signed: true });
   return fpgaModule(
     {
       name,
@@ -42,7 +42,7 @@ function pid(name: 'pid0' | 'pid1' | 'pid2') {
     {
       input: signal(window.input, { help: 'Signal that is controlled.', default: 'in1' }),
       output_direct: outputDirect(window.outputDirect),
-      setpoint: volts(level(0x104), { help: 'What the input is to become.', home: 0 }),
+      setpoint: level(counts(0x104), { help: 'What the input is to become.', home: 0, signal: signalIn('input') }),
       p: gain(at(0x108, { bits: 24, signed: true }), {
         help: 'Proportional gain. Never rounded to 0: the smallest is 1/4096.',
         scale: 2 ** -P_BITS,
@@ -75,8 +75,8 @@ function pid(name: 'pid0' | 'pid1' | 'pid2') {
         stages: 4,
         lowest: 24,
       }),
-      min_voltage: volts(level(0x124), { help: 'Lowest output.', default: -1 }),
-      max_voltage: volts(level(0x128), { help: 'Highest output.', default: 1 }),
+      min_voltage: level(counts(0x124), { help: 'Lowest output.', default: -1, signal: outputIn('output_direct') }),
+      max_voltage: level(counts(0x128), { help: 'Highest output.', default: 1, signal: outputIn('output_direct') }),
       pause_gains: choice(at(0x12c, { bits: 3 }), PAUSE_GAINS, {
         help: 'Which parts stop while paused is set: the integrator holds its value, the proportional part gives 0. d is not built in.',
         default: 'pid',

@@ -2,7 +2,7 @@
 
 import { nearest } from '../../nearest.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import { type Parameter, real, show, software, volts } from '../parameters.ts';
+import { always, level, type Parameter, real, show, software } from '../parameters.ts';
 import { dsp, SIGNALS, type Signal } from './dsp.ts';
 
 const isSignal = (name: string): name is Signal => Object.hasOwn(SIGNALS, name);
@@ -47,7 +47,7 @@ const signals: Parameter<string> = {
 
 const present = (name: Signal): Parameter<number> =>
   // PyRPL takes 8191 counts for 1 V here, and 8192 elsewhere.
-  volts(dsp(name).now, { help: `Signal ${name} right now.`, label: name });
+  level(dsp(name).now, { help: `Signal ${name} right now.`, label: name, signal: always(name) });
 
 const parameters = {
   signals,

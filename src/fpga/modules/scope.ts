@@ -6,20 +6,24 @@ import { CLOCK_HZ } from '../bus/bus.ts';
 import { block, type Memory, roundHalfEven } from '../fields.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
 import {
+  always,
   bool,
   choice,
   counter,
   derived,
   fixed,
   integer,
-  MAX_LEVEL,
+  level,
   oneOf,
   powersOfTwo,
   real,
+  type SignalOf,
+  scaleOf,
+  signalIn,
   software,
-  volts,
 } from '../parameters.ts';
 import type { RegisterFile } from '../registers.ts';
+import { comparatorLimits, withinComparator } from '../volts.ts';
 import { dsp, signal } from './dsp.ts';
 
 /** Samples of one channel. */
@@ -94,7 +98,13 @@ const decimation = oneOf(at(0x14, { bits: 17 }), powersOfTwo(0, 16), {
 /** A slack for decimals that are no binary fractions: 1.048576 ms is what decimation 8 gives. */
 const SLACK = 1e-9;
 
-const voltageNow = (help: string, field: ReturnType<typeof at>) => volts(field, { help });
+const voltageNow = (help: string, field: ReturnType<typeof at>, signal: SignalOf) => level(field, { help, signal });
+
+/** The signal that the trigger looks at. */
+const triggering: SignalOf = {
+  needs: ['trigger_source', 'input1', 'input2'],
+  of: ({ trigger_source, input1, input2 }) => String(String(trigger_source).startsWith('ch2') ? input2 : input1),
+};
 
 export const scope = fpgaModule(
   {
@@ -107,8 +117,9 @@ export const scope = fpgaModule(
     constraints: [
       {
         of: ['threshold', 'hysteresis'],
-        sentence: `threshold ± hysteresis must stay within ±${MAX_LEVEL} V, or the comparator turns over`,
-        holds: ({ threshold, hysteresis }) => Math.abs(threshold) + hysteresis <= MAX_LEVEL,
+        sentence: (values, board) => comparatorLimits(scaleOf(board, triggering.of(values))),
+        holds: (values, board) =>
+          withinComparator(values.threshold, values.hysteresis, scaleOf(board, triggering.of(values))),
       },
       {
         of: ['ch1_active', 'ch2_active'],
@@ -153,11 +164,14 @@ export const scope = fpgaModule(
       max: LONGEST_DELAY,
       home: 0,
     }),
-    threshold: volts(at(0x08, { bits: 14, signed: true }), {
+    threshold: level(at(0x08, { bits: 14, signed: true }), {
+      signal: triggering,
       help: 'Level at which an edge triggers, of either channel.',
       home: 0,
     }),
-    hysteresis: volts(at(0x20, { bits: 14, signed: true }), {
+    hysteresis: level(at(0x20, { bits: 14, signed: true }), {
+      signal: triggering,
+      difference: true,
       help: 'How far beyond the threshold the signal must have been before an edge counts, of either channel.',
       min: 0,
       default: 20 / 8192,
@@ -178,23 +192,35 @@ export const scope = fpgaModule(
       scale: 1 / CLOCK_HZ,
       default: 62500 / CLOCK_HZ,
     }),
-    voltage_in1: voltageNow('Voltage at input in1 right now, whatever channel 1 records.', dsp('in1').now),
-    voltage_in2: voltageNow('Voltage at input in2 right now, whatever channel 2 records.', dsp('in2').now),
+    voltage_in1: voltageNow(
+      'Voltage at input in1 right now, whatever channel 1 records.',
+      dsp('in1').now,
+      always('in1'),
+    ),
+    voltage_in2: voltageNow(
+      'Voltage at input in2 right now, whatever channel 2 records.',
+      dsp('in2').now,
+      always('in2'),
+    ),
     voltage_ch1: voltageNow(
       'The signal of channel 1 right now (PyRPL calls this voltage_in1).',
       at(0x154, { bits: 14, signed: true, access: 'r' }),
+      signalIn('input1'),
     ),
     voltage_ch2: voltageNow(
       'The signal of channel 2 right now (PyRPL calls this voltage_in2).',
       at(0x158, { bits: 14, signed: true, access: 'r' }),
+      signalIn('input2'),
     ),
     ch1_firstpoint: voltageNow(
       'First sample in the memory of channel 1 (not of the trace: that begins anywhere).',
       block(scopeMemories.ch1.address)(0, { bits: 14, signed: true, access: 'r' }),
+      signalIn('input1'),
     ),
     ch2_firstpoint: voltageNow(
       'First sample in the memory of channel 2 (not of the trace: that begins anywhere).',
       block(scopeMemories.ch2.address)(0, { bits: 14, signed: true, access: 'r' }),
+      signalIn('input2'),
     ),
     pretrig_ok: bool(at(0x16c, { bits: 1, access: 'r' }), {
       help: 'Enough samples were written since arming; before that, triggers are ignored.',

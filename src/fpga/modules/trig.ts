@@ -5,7 +5,8 @@
 import { block } from '../fields.ts';
 import { filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
-import { bool, choice, counter, MAX_LEVEL, type Parameter, phase, volts } from '../parameters.ts';
+import { bool, choice, counter, level, type Parameter, phase, scaleOf, signalIn } from '../parameters.ts';
+import { comparatorLimits, withinComparator } from '../volts.ts';
 import { dsp, outputDirect, present, saturation, signal } from './dsp.ts';
 
 const window = dsp('trig');
@@ -33,8 +34,9 @@ export const trig = fpgaModule(
     constraints: [
       {
         of: ['threshold', 'hysteresis'],
-        sentence: `threshold ± hysteresis must stay within ±${MAX_LEVEL} V, or the comparator turns over`,
-        holds: ({ threshold, hysteresis }) => Math.abs(threshold) + hysteresis <= MAX_LEVEL,
+        sentence: ({ input }, board) => comparatorLimits(scaleOf(board, input)),
+        holds: ({ threshold, hysteresis, input }, board) =>
+          withinComparator(threshold, hysteresis, scaleOf(board, input)),
       },
     ],
   },
@@ -45,8 +47,14 @@ export const trig = fpgaModule(
       help: 'TTL: 1 V for one clock of 8 ns at each trigger. asg0_phase: the phase of asg0 at the last trigger, ±1 V for ±180°.',
     }),
     trigger_source: choice(at(0x108, { bits: 2 }), SOURCES, { help: 'Which edges count.' }),
-    threshold: volts(at(0x118, { bits: 14, signed: true }), { help: 'Level of the edge.', home: 0 }),
-    hysteresis: volts(at(0x11c, { bits: 14, signed: true }), {
+    threshold: level(at(0x118, { bits: 14, signed: true }), {
+      help: 'Level of the edge.',
+      home: 0,
+      signal: signalIn('input'),
+    }),
+    hysteresis: level(at(0x11c, { bits: 14, signed: true }), {
+      signal: signalIn('input'),
+      difference: true,
       help: 'How far beyond the threshold the signal must have been before an edge counts.',
       min: 0,
     }),

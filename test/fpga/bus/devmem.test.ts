@@ -125,7 +125,7 @@ test('a second opening is refused with the process that has the registers, until
   const again = () => openDevmem({ path, offset: OFFSET, bytes: BYTES });
   assert.throws(again, (error: Error) => {
     assert.ok(error instanceof ConfigurationError);
-    assert.match(error.message, new RegExp(`in use by process ${process.pid} \\(.*devmem`));
+    assert.match(error.message, new RegExp(`in use by process ${process.pid} \\(.*test`));
     return true;
   });
   await bus.close();

@@ -472,6 +472,8 @@ test('the data says what it is', async () => {
     clipped: true,
     lost: 0,
     overwritten: 0,
+    out1_saturated: false,
+    out2_saturated: false,
     calibrated: false,
     clock_synchronised: true,
     board: 'rp-test',

@@ -21,7 +21,7 @@ const sine = (amplitude: number, periods: number, phase = 0) =>
 
 function power(samples: Float64Array, window: Window): Float64Array {
   const sum = new Float64Array(SIZE / 2 + 1);
-  addPower(sum, transforms(SIZE, window).real(samples, 1));
+  addPower(sum, transforms(SIZE, window).real(samples, 1, 0));
   return sum;
 }
 
@@ -97,8 +97,8 @@ test('white noise has its density, whatever the window: that of its power over h
 
 test('two signals: their cross spectrum has their phase', () => {
   const made = transforms(SIZE, 'hamming');
-  const a = made.real(sine(0.5, 1000), 1);
-  const b = made.real(sine(0.25, 1000, Math.PI / 3), 1);
+  const a = made.real(sine(0.5, 1000), 1, 0);
+  const b = made.real(sine(0.25, 1000, Math.PI / 3), 1, 0);
   const [re, im] = [new Float64Array(SIZE / 2 + 1), new Float64Array(SIZE / 2 + 1)];
   addCross(re, im, a, b);
   const at = 1000 * PADDING;

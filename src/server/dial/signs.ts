@@ -4,13 +4,13 @@
  */
 
 /** A server that has said nothing for so long is asked, in ms. */
-const QUIET_MS = 15_000;
+const QUIET_MS = 5000;
 
 /** The first time it is asked so soon, in ms: the answer tells that it has read the type word. */
 const FIRST_MS = 1000;
 
 /** It has so long to give it, in ms: it reads a message in 0.2 s, and may have some before this one. */
-const SIGN_MS = 30_000;
+const SIGN_MS = 10_000;
 
 export interface Signs {
   /** Something came from the server. */

@@ -72,7 +72,7 @@ export async function dialled(device: string): Promise<Dialled> {
   const said: Message[] = [];
   const read = reader(clientWords);
   let left: string | undefined;
-  const self = { time: 0 };
+  const clock = { now: 0 };
   const conversation = openConversation({
     instrument: all.instrument,
     device: findDevice(all.instrument, device),
@@ -80,7 +80,7 @@ export async function dialled(device: string): Promise<Dialled> {
     log: silent,
     journal: clientJournal(silent),
     encodeTrace: all.encodeTrace,
-    now: () => self.time,
+    now: () => clock.now,
     outlet: {
       send(parts, sent) {
         for (const part of parts) said.push(...read(part));
@@ -91,7 +91,14 @@ export async function dialled(device: string): Promise<Dialled> {
       },
     },
   });
-  return Object.assign(self, all, {
+  return {
+    ...all,
+    get time() {
+      return clock.now;
+    },
+    set time(ms: number) {
+      clock.now = ms;
+    },
     conversation,
     said,
     get left() {
@@ -104,5 +111,5 @@ export async function dialled(device: string): Promise<Dialled> {
       await eventually(() => said.length >= count, `${count} messages, there are ${said.map(({ word }) => word)}`);
       return said;
     },
-  });
+  };
 }

@@ -14,6 +14,7 @@ import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openBus } from './open-bus.ts';
 import { openDialling } from './server/dial/dialling.ts';
+import { resetOnDeath } from './server/dial/sudden-end.ts';
 import { allowedPeers, type ListenOptions, listen, sharedTraces } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
@@ -82,6 +83,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     traces,
     allowed: allowedPeers(config.allowed_networks),
     maxQueuedBytes: config.max_queued_bytes,
+    resetOnDeath: resetOnDeath(log),
   });
   const door = await listen(instrument, log, { ...doorOptions(config), traces, dialling });
   ends.push(() => door.close());

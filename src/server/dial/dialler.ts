@@ -43,6 +43,8 @@ export interface DiallerOptions {
   readonly encodeTrace: TraceEncoder;
   readonly turn?: () => Promise<void>;
   readonly maxQueuedBytes: number;
+  /** From now on the connection is reset if the process dies, where the system lets us. */
+  readonly resetOnDeath?: (socket: Socket) => void;
   /** Why this address may not be dialled; undefined: it may. Asked before each try. */
   readonly refuse?: (address: string, self: Dialler) => string | undefined;
   /** In place of 1 s and 15 s, for tests; in ms. */
@@ -163,7 +165,7 @@ interface Call {
 
 /** Joins an open connection to a conversation. */
 function openCall(options: DiallerOptions, socket: Socket): Call {
-  const { instrument, target, device, log, encodeTrace, turn, maxQueuedBytes } = options;
+  const { instrument, target, device, log, encodeTrace, turn, maxQueuedBytes, resetOnDeath } = options;
   const journal = clientJournal(log);
   let why: string | undefined;
   let mute = false;
@@ -178,6 +180,8 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
     ...(turn ? { turn } : {}),
     outlet: { send, leave },
   });
+  // By its first word it has read ours: from now on a reset is less harm than the end of a daemon that is killed.
+  socket.once('data', () => resetOnDeath?.(socket));
   socket.on('data', (chunk: Buffer) => conversation.receive(chunk));
   socket.on('end', () => socket.end());
   const ticking = setInterval(look, TICK_MS).unref();

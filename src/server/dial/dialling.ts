@@ -1,4 +1,5 @@
 /** All servers that are dialled: one device a server, and never two connections to one. */
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { Refusal } from '../../errors.ts';
 import type { Instrument } from '../../fpga/instrument/instrument.ts';
@@ -29,6 +30,8 @@ export interface DiallingOptions {
   /** Whether an address is in a network that may be spoken to. */
   readonly allowed: (address: string) => boolean;
   readonly maxQueuedBytes: number;
+  /** See DiallerOptions. */
+  readonly resetOnDeath?: (socket: Socket) => void;
   /** Between tries, in ms; for tests. */
   readonly pauses?: { readonly first: number; readonly last: number };
 }

@@ -225,7 +225,6 @@ with check("the plug-in is switched off and on: the board is there again"):
     assert len(viewer.snap().data[0]) >= 16382
 
 
-
 def idles() -> None:
     """The plug-in's thread must not spin, as it does when a client ends without goodbye."""
     start, used = time.monotonic(), time.process_time()

@@ -23,9 +23,6 @@ import { type Device, type DialTarget, serverName } from './target.ts';
 const FIRST_PAUSE_MS = 1000;
 const LAST_PAUSE_MS = 15_000;
 
-/** A connection that lived so long, in ms, was a good one: the next try comes soon again. */
-const GOOD_MS = 10_000;
-
 /** News are told at this pace, in ms: a stock server takes five messages a second, and some are answers. */
 const TICK_MS = 250;
 
@@ -122,11 +119,11 @@ export function startDialler(options: DiallerOptions): Dialler {
       told = undefined;
       state = 'connected';
       log.info('connected');
-      const since = performance.now();
       call = openCall({ ...options, log }, open);
       open.once('close', () => {
         why = call?.why ?? why;
-        if (performance.now() - since >= GOOD_MS) pause = first;
+        // After a conversation the next try comes soon again.
+        if (call?.talked && call.why === undefined) pause = first;
       });
     });
     return new Promise((resolve) => open.once('close', () => resolve(why)));
@@ -159,6 +156,8 @@ export function startDialler(options: DiallerOptions): Dialler {
 interface Call {
   /** Why this side ended it. */
   readonly why: string | undefined;
+  /** The server has said something. */
+  readonly talked: boolean;
   readonly state: string;
   quit(): void;
 }
@@ -232,6 +231,9 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
   return {
     get why() {
       return why;
+    },
+    get talked() {
+      return conversation.heard;
     },
     get state() {
       return mute ? 'connected, without an answer yet' : 'connected';

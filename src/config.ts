@@ -14,6 +14,7 @@ import { type FrontEnd, LOOPBACK, parseFrontEnd } from './fpga/bus/simulator/fro
 import { JUMPERS } from './fpga/calibration.ts';
 import { INTERVAL_MS as STATE_INTERVAL_MS } from './fpga/instrument/state.ts';
 import { nearest } from './nearest.ts';
+import { type DialTarget, MAX_SERVERS, parseTarget, serverName } from './server/dial/target.ts';
 
 /** Where a Red Pitaya has its EEPROM. */
 export const EEPROM = '/sys/bus/i2c/devices/0-0050/eeprom';
@@ -129,6 +130,19 @@ const networks: Kind<readonly string[]> = {
   fromWord: (word) => word.split(','),
 };
 
+const dialTargets: Kind<readonly DialTarget[]> = {
+  placeholder: 'DEVICE@HOST:PORT,…',
+  allowed:
+    "a list such as [{host: pc.lab, port: 6341, device: scope}, 'asg0.frequency@pc.lab:6342'], one device a port",
+  take: (raw) => {
+    if (!Array.isArray(raw) || raw.length > MAX_SERVERS) return undefined;
+    const targets = raw.map(parseTarget).filter((target) => target !== undefined);
+    const servers = new Set(targets.map(serverName));
+    return targets.length === raw.length && servers.size === raw.length ? targets : undefined;
+  },
+  fromWord: (word) => word.split(','),
+};
+
 const frontEnd: Kind<FrontEnd> = {
   placeholder: 'MODEL',
   allowed: 'the name of an input model (loopback, sine, noise, plant …)',
@@ -161,6 +175,11 @@ export const settings = {
     networks,
     [],
     'who may connect besides loopback, link-local and private addresses and the networks of this machine’s interfaces',
+  ),
+  dial: setting(
+    dialTargets,
+    [],
+    'TCPServer plug-ins of PyMoDAQ 4 to connect to, each as one device: the scope, or what a move moves (asg0.frequency)',
   ),
   discovery: setting(
     discovery,

@@ -13,7 +13,9 @@ import { wrongConstants } from './fpga/identity.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openBus } from './open-bus.ts';
-import { type ListenOptions, listen } from './server/listen.ts';
+import { openDialling } from './server/dial/dialling.ts';
+import { resetOnDeath } from './server/dial/sudden-end.ts';
+import { allowedPeers, type ListenOptions, listen, sharedTraces } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
 /** Whatever has not ended by then, in ms, is cut off. */
@@ -78,9 +80,18 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   ends.push(() => instrument.close(served ? undefined : 'hold'));
 
   const modules = instrument.modules.map(({ name }) => name);
-  const door = await listen(instrument, log, doorOptions(config));
+  const traces = sharedTraces();
+  const dialling = openDialling(instrument, log, {
+    traces,
+    allowed: allowedPeers(config.allowed_networks),
+    maxQueuedBytes: config.max_queued_bytes,
+    resetOnDeath: resetOnDeath(log),
+  });
+  const door = await listen(instrument, log, { ...doorOptions(config), traces, dialling });
   ends.push(() => door.close());
   served = true;
+  dialling.dialAll(config.dial);
+  ends.push(() => dialling.close());
 
   if (config.discovery !== 'off') {
     const byAvahi = config.discovery === 'avahi' || (config.discovery === 'auto' && avahiTakes());

@@ -94,6 +94,23 @@ export function shellCommands(program: Command, print: (text: string) => void = 
     }),
   );
 
+  add('dial <SERVER>', 'connect the board to a TCPServer plug-in of PyMoDAQ 4 (HOST or HOST:PORT), as one device')
+    .requiredOption('--device <DEVICE>', 'scope, or what is moved: asg0.frequency')
+    .action((server: string, { device, ...where }: Where & { readonly device: string }) =>
+      withBoard(where, async (board) => {
+        const dialled = await board.reply('dial', { server, device });
+        print(where.json ? JSON.stringify(dialled) : `${dialled.server} is dialled, as ${dialled.device}`);
+      }),
+    );
+
+  add('hang-up <SERVER>', 'end the connection that dial made, and dial no more').action(
+    (server: string, where: Where) =>
+      withBoard(where, async (board) => {
+        const dialled = await board.reply('hang-up', { server });
+        print(where.json ? JSON.stringify(dialled) : `${dialled.server} is hung up`);
+      }),
+  );
+
   add('stop [MODULE]', 'end the acquisition (of the scope) for everybody').action(
     (module: string | undefined, where: Where) =>
       withBoard(where, async (board) => {

@@ -80,12 +80,17 @@ test('every setting has its option', ({ file }) => {
     ...['--max-message-bytes', '65536', '--max-queued-bytes', '1048576', '--save-every-ms', '100'],
     ...['--grace-period', '7', '--in1', 'HV', '--in2', 'LV', '--calibration', 'off', '--eeprom', 'e.bin'],
     ...['--frequency-correction', '1.00002'],
+    ...['--dial', 'scope@pc.lab,asg0.frequency@[fe80::1%eth0]:7000'],
   );
   assert.deepEqual(config, {
     bus: { kind: 'monitor', host: 'rp-f0a1b2.local', port: 2222 },
     front_end: parseFrontEnd('sine:1e3,0.2;noise'),
     listen: { host: '0.0.0.0', port: 0 },
     allowed_networks: ['198.51.100.0/24', '2001:db8::/32'],
+    dial: [
+      { host: 'pc.lab', port: 6341, device: 'scope' },
+      { host: 'fe80::1%eth0', port: 7000, device: 'asg0.frequency' },
+    ],
     discovery: 'off',
     state: 's.json',
     grace_period: 7,
@@ -114,6 +119,25 @@ test('the file takes the same values', ({ file }) => {
   assert.deepEqual(config.listen, { host: '::', port: 6341 });
   assert.equal(config.discovery, 'off');
   assert.deepEqual(config.allowed_networks, ['198.51.100.0/24', '2001:db8::/32']);
+});
+
+test('servers to dial: one device each, in the file as mappings too', ({ file }) => {
+  const path = file('dial:\n  - {host: pc.lab, port: 6342, device: scope}\n  - asg0.frequency@pc.lab\n');
+  assert.deepEqual(given('--config', path).dial, [
+    { host: 'pc.lab', port: 6342, device: 'scope' },
+    { host: 'pc.lab', port: 6341, device: 'asg0.frequency' },
+  ]);
+  for (const wrong of [
+    'pc.lab',
+    '[scope]',
+    '[scope@pc.lab, asg0@pc.lab:6341]',
+    '[{host: pc.lab, device: scope, prot: 1}]',
+    '[{host: pc.lab, port: 0, device: scope}]',
+    '["scope@a b"]',
+    '["a.b.c@pc.lab"]',
+  ]) {
+    refused(() => parseConfig(`dial: ${wrong}\n`, 'c.yaml'), 'dial must be a list such as');
+  }
 });
 
 test('an unknown key is refused with the nearest one and its line', () => {

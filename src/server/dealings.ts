@@ -10,6 +10,7 @@ import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '..
 import type { SavedModules } from '../fpga/instrument/settings-file.ts';
 import { nearest } from '../nearest.ts';
 import type { SharedBytes, TraceEncoder } from './data.ts';
+import type { Dialling } from './dial/dialling.ts';
 import {
   boolField,
   dictionary,
@@ -58,6 +59,8 @@ export interface DealingsOptions {
   readonly turn?: () => Promise<void>;
   /** Further facts for `status`. */
   readonly facts?: () => Record<string, unknown>;
+  /** Servers that the board connects to. */
+  readonly dialling?: Dialling;
   /** Refuses requests of this client that wait for their turn; gives how many. */
   withdraw(what: string, which: (request: Request) => boolean): number;
   /** Sends what was not asked for. */
@@ -147,12 +150,21 @@ export function openDealings(options: DealingsOptions): Dealings {
       }
       case 'selftest':
         return dict(await instrument.selftest(client, fields));
+      case 'dial':
+        return dict(dialling().dial(serverOf(fields), textField(fields, 'device') ?? ''));
+      case 'hang-up':
+        return dict(await dialling().hangUp(serverOf(fields)));
       case 'list':
         return dict(list(fields));
       case 'subscribe':
         return dict(subscribe(fields));
       case 'status':
-        return dict({ ...(await instrument.status()), ...options.facts?.(), you: { owner: client.owner, attached } });
+        return dict({
+          ...(await instrument.status()),
+          ...options.facts?.(),
+          dialled: options.dialling?.list() ?? [],
+          you: { owner: client.owner, attached },
+        });
       case 'ping':
         return { word: 'pong', payload: [] };
       case 'Send Infos':
@@ -173,6 +185,17 @@ export function openDealings(options: DealingsOptions): Dealings {
     return name;
   }
 
+  function dialling(): Dialling {
+    if (options.dialling) return options.dialling;
+    throw new Refusal('This door cannot dial; nothing was changed.');
+  }
+
+  function serverOf(fields: Fields): string {
+    const server = textField(fields, 'server');
+    if (server === undefined) throw new Refusal('server is HOST or HOST:PORT; nothing was changed.');
+    return server;
+  }
+
   /** @throws Refusal that names the modules there are */
   function moduleOf(fields: Fields): ModuleDescription {
     return instrument.describe(textField(fields, 'module') ?? attached);
@@ -185,7 +208,7 @@ export function openDealings(options: DealingsOptions): Dealings {
     if (name === undefined) {
       throw new Refusal(`${module.name} has nothing that is moved unless a parameter is named; nothing was changed.`);
     }
-    return { module, parameter: actuator(module, name) };
+    return { module, parameter: actuatorParameter(module, name) };
   }
 
   async function attach(fields: Fields): Promise<unknown> {
@@ -203,7 +226,7 @@ export function openDealings(options: DealingsOptions): Dealings {
     const takeOver = boolField(fields, 'take_over') ?? false;
     if (takeOver && mode !== 'own') throw new Refusal('take_over is for mode own; nothing was changed.');
     const parameter = textField(fields, 'parameter');
-    if (parameter !== undefined) actuator(module, parameter);
+    if (parameter !== undefined) actuatorParameter(module, parameter);
     const before = client.owner;
     client.owner = owner ?? before;
     const wait = new AbortController();
@@ -304,8 +327,8 @@ export function openDealings(options: DealingsOptions): Dealings {
   async function infos(fields: Fields): Promise<Answer> {
     const module = moduleOf(fields);
     const values = await instrument.get(module.name);
-    const units =
-      typeWord === 'ACTUATOR' && module.actuator !== undefined ? actuatorOf(fields).parameter.unit : undefined;
+    const moves = typeWord === 'ACTUATOR' && (moved.has(module.name) || module.actuator !== undefined);
+    const units = moves ? actuatorOf(fields).parameter.unit : undefined;
     return { word: 'Infos', payload: [bytes(settingsXml(module, values, units))] };
   }
 
@@ -376,8 +399,8 @@ function parameterOf(module: ModuleDescription, name: string): ParameterDescript
   );
 }
 
-/** A number that can be written. @throws Refusal */
-function actuator(module: ModuleDescription, name: string): ParameterDescription {
+/** What move words may move: a number that can be written. @throws Refusal */
+export function actuatorParameter(module: ModuleDescription, name: string): ParameterDescription {
   const parameter = parameterOf(module, name);
   const isNumber = parameter.kind === 'number' || parameter.kind === 'integer';
   if (!isNumber || parameter.readonly) {

@@ -10,7 +10,8 @@ import type { Address } from '../config.ts';
 import { PitayadError } from '../errors.ts';
 import type { Instrument } from '../fpga/instrument/instrument.ts';
 import { clientJournal } from '../log.ts';
-import { traceEncoder } from './data.ts';
+import { type TraceEncoder, traceEncoder } from './data.ts';
+import type { Dialling } from './dial/dialling.ts';
 import { openSession } from './session.ts';
 import { turns } from './turns.ts';
 import { createBufferPool } from './wire/buffers.ts';
@@ -45,6 +46,20 @@ export interface ListenOptions {
   readonly allowedNetworks: readonly string[];
   /** Of a message, in ms; for tests. */
   readonly messageMs?: number;
+  /** Makes bytes of traces, also for other doors; by default for this one alone. */
+  readonly traces?: SharedTraces;
+  /** Servers that the board connects to. */
+  readonly dialling?: Dialling;
+}
+
+/** What doors that send the same traces have in common. */
+export interface SharedTraces {
+  readonly encodeTrace: TraceEncoder;
+  readonly turn: () => Promise<void>;
+}
+
+export function sharedTraces(): SharedTraces {
+  return { encodeTrace: traceEncoder(createBufferPool(POOL_BYTES)), turn: turns() };
 }
 
 export interface Door {
@@ -64,8 +79,7 @@ export const PYMODAQ_PORT = 6341;
 export async function listen(instrument: Instrument, log: Logger, options: ListenOptions): Promise<Door> {
   const { maxClients, maxClientsPerHost = maxClients, maxMessageBytes, maxQueuedBytes } = options;
   const { messageMs = MESSAGE_MS } = options;
-  const encodeTrace = traceEncoder(createBufferPool(POOL_BYTES));
-  const turn = turns();
+  const { encodeTrace, turn } = options.traces ?? sharedTraces();
   const clients = new Set<{ readonly socket: Socket; readonly host: string; tick(): void }>();
   const refusals = new Map<string, { readonly at: number; again: number }>();
   const allowed = allowedPeers(options.allowedNetworks);
@@ -134,6 +148,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       turn,
       limits: { messageBytes: maxMessageBytes, waitingBytes: maxMessageBytes + 2 ** 20 },
       facts: () => ({ clients: clients.size }),
+      ...(options.dialling ? { dialling: options.dialling } : {}),
       outlet: { send, close },
     });
 

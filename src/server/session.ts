@@ -13,6 +13,7 @@ import type { ClientJournal } from '../log.ts';
 import { nearest } from '../nearest.ts';
 import type { TraceEncoder } from './data.ts';
 import { type Answer, type Dealings, isAnswerable, openDealings } from './dealings.ts';
+import type { Dialling } from './dial/dialling.ts';
 import { type BadRequest, dictionary, fromWord, opening, payloadOf, type Request } from './requests.ts';
 import { createDecoder, type Decoder } from './wire/decode.ts';
 import { detectForm } from './wire/detect.ts';
@@ -49,6 +50,8 @@ export interface SessionOptions {
   readonly limits?: Partial<WireLimits>;
   /** Further facts for `status`. */
   readonly facts?: () => Record<string, unknown>;
+  /** Servers that the board connects to. */
+  readonly dialling?: Dialling;
 }
 
 export interface Session {

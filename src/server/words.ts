@@ -110,6 +110,12 @@ export const commands = {
     fields: ['loop', 'timeout'],
     help: 'test the board; `loop`: how out1 and out2 come back to in1 and in2, cables (the default) or digital',
   },
+  dial: {
+    answer: 'Reply',
+    fields: ['server', 'device'],
+    help: 'connect to a TCPServer plug-in of PyMoDAQ 4 at `server` (HOST or HOST:PORT) as the instrument `device`: `scope`, or what is moved: `asg0.frequency`; again and again, until told otherwise',
+  },
+  'hang-up': { answer: 'Reply', fields: ['server'], help: 'say goodbye to that server, and dial it no more' },
   list: { answer: 'Reply', fields: ['module'], help: 'the board, its modules and their parameters' },
   subscribe: { answer: 'Reply', fields: ['on'], help: 'be told of changes and progress (`on`: false ends it)' },
   status: { answer: 'Reply', fields: [], immediate: true, help: 'who holds what, counters, bus' },

@@ -20,11 +20,17 @@ class Daemon:
     """Serves the simulator with out1 wired to in1 until it is stopped. ``host``: where it listens."""
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, discovery: bool = False, state: Path | None = None
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        discovery: bool = False,
+        state: Path | None = None,
+        dial: list[str] | None = None,
     ) -> None:
         self.options = ["--bus", "simulator", "--log-format", "json", "--log-level", "debug"]
         self.options += [] if discovery else ["--no-discovery"]
         self.options += ["--state", str(state)] if state else []
+        self.options += ["--dial", ",".join(dial)] if dial else []
         self.host = host
         self.port = port
         self.lines: list[dict[str, Any]] = []

@@ -24,8 +24,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
 
-SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "sharing"]
+SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "sharing", "dial_out"]
 """Files scenario_NAME.py, in the order in which they run."""
+
+NOTHING_OF_OURS = {"dial_out"}
+"""Scenarios for which our plug-ins are not installed."""
 
 LIMIT = 170
 """Seconds for one scenario."""
@@ -85,7 +88,7 @@ def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path)
         "USERPROFILE": str(home),
         "TMPDIR": str(home),
         "QT_QPA_PLATFORM": "offscreen",
-        "PYTHONPATH": os.pathsep.join([str(site), str(HERE)]),
+        "PYTHONPATH": os.pathsep.join([str(HERE)] if name in NOTHING_OF_OURS else [str(site), str(HERE)]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         "PITAYAD_DAEMON": str(daemon),

@@ -3,6 +3,7 @@ import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
 import type { OpenOptions } from '../../src/fpga/instrument/open.ts';
 import { clientJournal } from '../../src/log.ts';
 import { type TraceEncoder, traceEncoder } from '../../src/server/data.ts';
+import { openDialling } from '../../src/server/dial/dialling.ts';
 import { openSession, type Session, type SessionOptions } from '../../src/server/session.ts';
 import { createBufferPool } from '../../src/server/wire/buffers.ts';
 import type { Form } from '../../src/server/wire/values.ts';
@@ -29,6 +30,12 @@ export async function bench(instrumentOptions: Partial<OpenOptions> = {}): Promi
   const { bus, instrument } = await timed(instrumentOptions);
   const encodeTrace = traceEncoder(createBufferPool(2 ** 22));
   let count = 0;
+  // Nobody may be dialled, so that no test reaches a network.
+  const dialling = openDialling(instrument, silent, {
+    traces: { encodeTrace, turn: async () => undefined },
+    allowed: () => false,
+    maxQueuedBytes: 2 ** 20,
+  });
   return {
     bus,
     instrument,
@@ -44,6 +51,7 @@ export async function bench(instrumentOptions: Partial<OpenOptions> = {}): Promi
         log: silent,
         journal: clientJournal(silent),
         encodeTrace,
+        dialling,
         outlet: {
           send(parts, sent) {
             sends.push(parts.map((part) => Uint8Array.from(part)));

@@ -57,6 +57,8 @@ inBothForms('every command has the answer that the table says, and one only', as
     save: { name: 'night' },
     load: { name: 'night' },
     delete: { name: 'night' },
+    dial: { server: '192.0.2.1:6342', device: 'asg0.frequency' },
+    'hang-up': { server: '192.0.2.1:6342' },
     transfer_function: { module: 'pid0', frequencies: [1e3, 1e6] },
     // The scope of these registers never ends by itself.
     selftest: { timeout: 0.01 },

@@ -1,6 +1,6 @@
 /**
  * The native code, loaded when it is first asked for: mmap-io, ffi-napi and the C library of native/, as build.mjs
- * puts them into dist/native/PLATFORM-ARCH-ABI/. Nothing but devmem and the systemd watchdog needs it.
+ * puts them into dist/native/PLATFORM-ARCH-ABI/. Nothing but devmem, the systemd watchdog and dialling needs it.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,6 +17,8 @@ export interface Native {
   writeWords(mapping: Buffer, first: number, from: Uint32Array): Promise<void>;
   /** flock(2). `true` when it succeeded. */
   flock(fd: number, operation: number): boolean;
+  /** setsockopt(2): closing this socket, or the end of the process, resets its connection. `true` when it succeeded. */
+  resetOnClose(fd: number): boolean;
   /** One datagram to systemd's socket (a path, or `@name`). 0, or a negative errno. */
   sdNotify(socketName: string, message: string): number;
 }
@@ -33,6 +35,12 @@ type BlockCopy = Foreign<[Buffer], void>;
 
 /** `struct pitayad_block` of native/pitayad.c, by offsets in bytes. */
 const BLOCK = { mapping: 0, memory: 8, words: 16, bytes: 24 } as const;
+
+/** Of Linux, on all that Node runs on but MIPS and SPARC: SOL_SOCKET and SO_LINGER. */
+const SOCKET = { level: 1, linger: 13 } as const;
+
+/** `struct linger`: on, for 0 s. */
+const LINGER_ZERO = Buffer.from(Int32Array.of(1, 0).buffer);
 
 interface Addons {
   readonly mmap: {
@@ -78,8 +86,12 @@ function wrap({ mmap, ffi, ref }: Addons, folder: string): Native {
     readonly pitayad_write_block: BlockCopy;
     readonly pitayad_sd_notify: Foreign<[string, string], number>;
   };
-  const libc = ffi.Library(null, { flock: ['int', ['int', 'int']] }) as {
+  const libc = ffi.Library(null, {
+    flock: ['int', ['int', 'int']],
+    setsockopt: ['int', ['int', 'int', 'int', 'pointer', 'uint']],
+  }) as {
     readonly flock: Foreign<[number, number], number>;
+    readonly setsockopt: Foreign<[number, number, number, Buffer, number], number>;
   };
   const inPool = (copy: BlockCopy, mapping: Buffer, first: number, memory: Uint32Array) =>
     new Promise<void>((resolve, reject) => {
@@ -101,6 +113,7 @@ function wrap({ mmap, ffi, ref }: Addons, folder: string): Native {
     readWords: (mapping, first, to) => inPool(own.pitayad_read_block, mapping, first, to),
     writeWords: (mapping, first, from) => inPool(own.pitayad_write_block, mapping, first, from),
     flock: (fd, operation) => libc.flock(fd, operation) === 0,
+    resetOnClose: (fd) => libc.setsockopt(fd, SOCKET.level, SOCKET.linger, LINGER_ZERO, LINGER_ZERO.length) === 0,
     sdNotify: (socketName, message) => own.pitayad_sd_notify(socketName, message),
   };
 }

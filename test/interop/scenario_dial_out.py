@@ -1,0 +1,265 @@
+"""The board dials the TCPServer plug-ins of a stock PyMoDAQ 4, with nothing of ours installed there."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import checks
+import numpy as np
+from checks import check, note
+from daemon import PROGRAM, Daemon, wait_for
+from windowless import VERSION, Instrument, pump
+
+checks.watchdog(160)
+
+if VERSION[0] != 4:
+    with check("this PyMoDAQ has no TCPServer plug-in that can send"):
+        assert VERSION >= (5, 0)
+    checks.leave()
+
+
+def free_port() -> int:
+    """One that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server(Instrument):
+    """A DAQ_Viewer or DAQ_Move with the stock plug-in TCPServer."""
+
+    def listen(self, port: int) -> None:
+        """Presses Init."""
+        self.setting("port_id").setValue(port)
+        self.setting("socket_ip").setValue("127.0.0.1")
+        self.init()
+
+    def child(self, name: str) -> Any:
+        """A setting of the board, as this window mirrors it."""
+        return self.setting("settings_client", name)
+
+    def mirrors(self, seconds: float = 20.0) -> bool:
+        """Whether the board's settings are there in time."""
+        return pump(lambda: bool(self.setting("settings_client").children()), seconds)
+
+    def reason(self) -> str:
+        """The last refusal, as the window shows it."""
+        infos = self.setting("infos")
+        return str(infos["last_refusal"]) if "last_refusal" in infos.names else ""
+
+
+class Viewer(Server):
+    """Of 0D or 1D."""
+
+    def __init__(self, dim: str) -> None:
+        from pymodaq.control_modules.daq_viewer import DAQ_Viewer
+
+        self.module = DAQ_Viewer(None, title=f"scope{dim}", daq_type=f"DAQ{dim}")
+        self.group = "detector_settings"
+        super().__init__()
+        self.module.detector = "TCPServer"
+        pump(seconds=0.2)
+        self.frames: list[Any] = []
+        self.module.grab_done_signal.connect(lambda data: self.frames.append(data.deepcopy()))
+
+    def snap(self, seconds: float = 10.0) -> Any:
+        """What one snap brings."""
+        before = len(self.frames)
+        self.module.snap()
+        assert pump(lambda: len(self.frames) > before, seconds), f"no data within {seconds} s: {self.texts[-3:]}"
+        return self.frames[-1][0]
+
+
+class Mover(Server):
+    """Moves what was dialled."""
+
+    def __init__(self) -> None:
+        from pymodaq.control_modules.daq_move import DAQ_Move
+
+        self.module = DAQ_Move(None, title="frequency")
+        self.group = "move_settings"
+        super().__init__()
+        self.module.actuator = "TCPServer"
+        pump(seconds=0.2)
+        self.done: list[Any] = []
+        self.values: list[Any] = []
+        self.module.move_done_signal.connect(lambda value: self.done.append(value.deepcopy()))
+        self.module.current_value_signal.connect(lambda value: self.values.append(value.deepcopy()))
+
+    def move(self, order: str, value: float, seconds: float = 10.0) -> float:
+        """Gives where it ended, in the unit of the axis."""
+        from pymodaq.utils.data import DataActuator
+
+        before = len(self.done)
+        getattr(self.module, order)(DataActuator("target", data=value, units=self.module.units))
+        assert pump(lambda: len(self.done) > before, seconds), f"no move_done within {seconds} s: {self.texts[-3:]}"
+        return float(self.done[-1].value(self.module.units))
+
+
+def greetings(server: Server) -> int:
+    """How often the board has come to this plug-in, as its status line says."""
+    return sum("GRABBER connected" in text for text in server.texts)
+
+
+ports = {"1D": free_port(), "0D": free_port(), "move": free_port()}
+daemon = Daemon(dial=[f"scope@127.0.0.1:{ports['1D']}", f"asg0.frequency@localhost:{ports['move']}"])
+daemon.set("asg0", waveform="sin", amplitude=0.5, frequency=1e4, output_direct="out1", trigger_source="immediately")
+daemon.set("scope", input1="in1", decimation=64, trigger_source="immediately")
+
+with check("nothing of ours is installed"):
+    assert importlib.util.find_spec("pymodaq_plugins_pitayad") is None
+
+viewer, mover = Viewer("1D"), Mover()
+
+with check("the board finds a TCPServer viewer that was initialised after it, and its settings are mirrored"):
+    viewer.listen(ports["1D"])
+    start = time.monotonic()
+    assert viewer.mirrors()
+    note(f"connected {time.monotonic() - start:.1f} s after Init")
+    assert viewer.child("decimation").value() == 64
+    assert viewer.child("decimation").opts["type"] == "list"
+
+with check("snaps bring traces"):
+    spent = []
+    for _ in range(10):
+        start = time.monotonic()
+        data = viewer.snap()
+        spent.append(time.monotonic() - start)
+    note(repr(data), f"median {np.median(spent):.3f} s a snap")
+    assert data.labels == ["ch1", "ch2"] and len(data.data[0]) >= 16382
+    assert abs(np.abs(data.data[0]).max() - 0.5) < 0.02
+    axis = data.get_axis_from_index(0)[0]
+    assert (axis.label, axis.units) == ("Time", "s")
+
+with check("a continuous grab, and its end"):
+    before = len(viewer.frames)
+    viewer.module.grab_data(grab_state=True, snap_state=False)
+    pump(seconds=3)
+    viewer.module.stop_grab()
+    count = len(viewer.frames) - before
+    note(count, "frames in 3 s")
+    assert count >= 10
+    pump(seconds=1)
+
+with check("a setting changed in the dashboard reaches the FPGA and comes back as it was taken"):
+    viewer.child("threshold").setValue(0.10001)
+    assert wait_for(lambda: abs(daemon.get("scope")["threshold"] - 0.1) < 1e-3)
+    taken = daemon.get("scope")["threshold"]
+    assert pump(lambda: viewer.child("threshold").value() == taken, 5), (viewer.child("threshold").value(), taken)
+    note("asked for 0.10001, taken", taken)
+    viewer.child("decimation").setValue(8)
+    assert pump(lambda: daemon.get("scope")["decimation"] == 8, 5)
+    assert pump(lambda: abs(viewer.child("duration").value() - daemon.get("scope")["duration"]) < 1e-9, 5)
+    assert len(viewer.snap().data[0]) >= 16382
+
+with check("a setting changed elsewhere is mirrored"):
+    daemon.set("scope", decimation=64)
+    assert pump(lambda: viewer.child("decimation").value() == 64, 5)
+
+with check("a value that is refused is put back, and the reason shown"):
+    # As a user of other software might, who does not know the limits.
+    viewer.child("threshold").setLimits((-10, 10))
+    viewer.child("threshold").setValue(7.0)
+    assert pump(lambda: abs(viewer.child("threshold").value() - taken) < 1e-9, 5), viewer.child("threshold").value()
+    assert pump(lambda: "from -" in viewer.reason(), 5), viewer.reason()
+    note(viewer.reason())
+
+with check("a TCPServer move: its unit, its value, absolute and relative moves"):
+    mover.listen(ports["move"])
+    assert mover.mirrors()
+    assert pump(lambda: mover.module.units == "Hz", 5), mover.module.units
+    spent = []
+    for target in (2e4, 1e3, 5e5):
+        start = time.monotonic()
+        assert abs(mover.move("move_abs", target) - target) < 0.2
+        spent.append(time.monotonic() - start)
+        assert abs(daemon.get("asg0")["frequency"] - target) < 0.2
+    note(f"median {np.median(spent):.3f} s a move")
+    assert abs(mover.move("move_rel", -1e5) - 4e5) < 0.2
+    before = len(mover.values)
+    mover.module.get_actuator_value()
+    assert pump(lambda: len(mover.values) > before + 1, 5)
+    assert abs(mover.values[-1].value("Hz") - 4e5) < 0.2
+
+with check("a move that is refused ends where it was, and the reason is shown"):
+    assert abs(mover.move("move_abs", 1e9) - 4e5) < 0.2
+    assert pump(lambda: "62500000" in mover.reason(), 5), mover.reason()
+    note(mover.reason())
+
+with check("settings of a move both ways"):
+    mover.child("amplitude").setValue(0.25)
+    assert wait_for(lambda: abs(daemon.get("asg0")["amplitude"] - 0.25) < 1e-3)
+    daemon.set("asg0", amplitude=0.75)
+    assert pump(lambda: abs(mover.child("amplitude").value() - 0.75) < 1e-3, 5)
+
+with check("dialled by command, a 0D viewer gets the means of the channels"):
+    zero = Viewer("0D")
+    zero.listen(ports["0D"])
+    daemon.command("dial", f"127.0.0.1:{ports['0D']}", "--device", "scope")
+    assert zero.mirrors()
+    daemon.set("asg0", waveform="dc", offset=0.2)
+    pump(seconds=0.5)
+    data = zero.snap()
+    note(repr(data))
+    assert data.dim.name == "Data0D" and data.labels == ["ch1", "ch2"]
+    assert [state["device"] for state in daemon.command("status")["dialled"]] == ["scope", "asg0.frequency", "scope"]
+
+with check("hung up by command, the server is free for others at once"):
+    daemon.command("hang-up", f"127.0.0.1:{ports['0D']}")
+    assert pump(lambda: any("GRABBER disconnected" in text for text in zero.texts), 5), zero.texts[-3:]
+    assert "GRABBER" not in zero.setting("conn_clients").value()
+
+with check("the plug-in is switched off and on: the board is there again"):
+    before = greetings(viewer)
+    viewer.module.init_hardware(False)
+    pump(seconds=1)
+    viewer.module.init_hardware(True)
+    assert pump(lambda: viewer.module.initialized_state, 20)
+    start = time.monotonic()
+    assert pump(lambda: greetings(viewer) > before, 40), viewer.texts[-3:]
+    note(f"again after {time.monotonic() - start:.1f} s")
+    assert len(viewer.snap().data[0]) >= 16382
+
+
+def idles() -> None:
+    """The plug-in's thread must not spin, as it does when a client ends without goodbye."""
+    start, used = time.monotonic(), time.process_time()
+    time.sleep(2)
+    cores = (time.process_time() - used) / (time.monotonic() - start)
+    note(f"{cores:.2f} cores while idle")
+    assert cores < 0.5
+
+
+def comes_again(before: int) -> None:
+    """The next daemon is served."""
+    daemon.start()
+    assert pump(lambda: greetings(viewer) > before, 10), viewer.texts[-3:]
+    pump(seconds=1)
+    assert len(viewer.snap().data[0]) >= 16382
+
+
+with check("the daemon ends with goodbye: the servers live, idle, and take the next daemon"):
+    before = greetings(viewer)
+    assert daemon.stop() == 0
+    assert pump(lambda: "GRABBER disconnected" in " ".join(viewer.texts[-5:]), 5), viewer.texts[-5:]
+    pump(seconds=0.5)
+    idles()
+    comes_again(before)
+
+if any((Path(PROGRAM).resolve().parent / "native").glob("*/addons.cjs")):
+    with check("the daemon is killed: the servers live all the same, and take the next daemon"):
+        pump(seconds=3)
+        before = greetings(viewer)
+        daemon.kill()
+        pump(seconds=1)
+        idles()
+        comes_again(before)
+else:
+    note("no native code here: what a killed daemon does to a server was not tried")
+
+daemon.stop()
+checks.leave()

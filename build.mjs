@@ -8,6 +8,7 @@
  *     node build.mjs native [--target armv7]
  *     node build.mjs start [options]       build what changed, then `pitayad serve [options]`   (npm start -- [options])
  *     node build.mjs test [stage …]        all stages, or those named                           (npm test)
+ *     node build.mjs docs                  the pages of docs/ that are made from declarations
  *     node build.mjs bench|soak [options]
  */
 import { spawn } from 'node:child_process';
@@ -63,6 +64,10 @@ const commands = {
     const { benchmarkEnvironment, benchmarks } = await import('./build/stages.mjs');
     const env = await benchmarkEnvironment().catch((error) => say(`without PyMoDAQ to compare with: ${error.message}`));
     for (const path of benchmarks()) await script(path, args, env);
+  },
+  async docs() {
+    await setup();
+    await script('build/docs.ts', []);
   },
   async soak(args) {
     await bundle();

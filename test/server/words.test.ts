@@ -1,6 +1,5 @@
-/** The table of words: it agrees with itself, and docs/protocol.md agrees with it. */
+/** The table of words: it agrees with itself. */
 import assert from 'node:assert';
-import { readFileSync } from 'node:fs';
 import { test } from 'uvu';
 import { kinds } from '../../src/server/wire/values.ts';
 import {
@@ -13,12 +12,6 @@ import {
   wordsAsMarkdown,
 } from '../../src/server/words.ts';
 import { timed } from '../fpga/instrument/fixture.ts';
-
-test('the tables of the documentation are those of the program', () => {
-  const page = readFileSync(new URL('../../docs/protocol.md', import.meta.url), 'utf8');
-  const found = /<!-- tables -->\n\n(.*)\n<!-- end of tables -->/s.exec(page)?.[1];
-  assert.equal(found, wordsAsMarkdown());
-});
 
 test('every word, answer and field in the tables is there for a reader', () => {
   const text = wordsAsMarkdown();

@@ -94,6 +94,40 @@ export function shellCommands(program: Command, print: (text: string) => void = 
     }),
   );
 
+  add('save <NAME>', 'keep the present settings of all modules as a setup').action((name: string, where: Where) =>
+    withBoard(where, async (board) => {
+      const saved = await board.reply('save', { name });
+      print(
+        where.json ? JSON.stringify(saved) : `${name} is saved: ${(saved.modules as readonly string[]).join(', ')}`,
+      );
+    }),
+  );
+
+  add('load <NAME>', 'set all that a setup has, or nothing if any of it is refused').action(
+    (name: string, where: Where) =>
+      withBoard(where, async (board) => {
+        const loaded = await board.reply('load', { name });
+        const names = Object.keys(loaded.modules as object).join(', ');
+        print(where.json ? JSON.stringify(loaded) : `${name} is loaded: ${names}`);
+      }),
+  );
+
+  add('setups', 'print the setups there are').action((where: Where) =>
+    withBoard(where, async (board) => {
+      const listed = await board.reply('setups');
+      const setups = listed.setups as readonly { readonly name: string; readonly saved: number }[];
+      const lines = setups.map(({ name, saved }) => `${new Date(saved * 1e3).toLocaleString()}  ${name}`);
+      print(where.json ? JSON.stringify(listed) : lines.join('\n') || 'there are no setups');
+    }),
+  );
+
+  add('delete <NAME>', 'forget a setup').action((name: string, where: Where) =>
+    withBoard(where, async (board) => {
+      const done = await board.reply('delete', { name });
+      print(where.json ? JSON.stringify(done) : `${name} is deleted`);
+    }),
+  );
+
   add('dial <SERVER>', 'connect the board to a TCPServer plug-in of PyMoDAQ 4 (HOST or HOST:PORT), as one device')
     .requiredOption('--device <DEVICE>', 'scope, or what is moved: asg0.frequency')
     .action((server: string, { device, ...where }: Where & { readonly device: string }) =>

@@ -2,7 +2,10 @@
 import assert from 'node:assert';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { suite } from 'uvu';
@@ -27,7 +30,8 @@ const test = suite<{ instrument: Instrument; door: Door; close: () => Promise<vo
 
 test.before(async (context) => {
   const bus = openSimulator();
-  const instrument = await openInstrument({ bus, identity, log: silent });
+  const folder = mkdtempSync(join(tmpdir(), 'pitayad-shell-'));
+  const instrument = await openInstrument({ bus, identity, log: silent, statePath: join(folder, 'state.json') });
   const door = await listen(instrument, silent, {
     listen: { host: '127.0.0.1', port: 0 },
     maxClients: 8,
@@ -40,6 +44,7 @@ test.before(async (context) => {
     await door.close();
     await instrument.close();
     await bus.close();
+    rmSync(folder, { recursive: true });
   };
 });
 
@@ -141,6 +146,20 @@ test('list is a table with limits, choices and help', async ({ door: { port }, i
     (all.modules as { name: string }[]).map(({ name }) => name),
     instrument.modules.map(({ name }) => name),
   );
+});
+
+test('setups: saved, listed, loaded, deleted', async ({ door: { port }, instrument }) => {
+  assert.match((await run(port, 'setups')).out, /there are no setups/);
+  await run(port, 'set', 'pid2', 'p=3');
+  assert.match((await run(port, 'save', 'night')).out, /^night is saved: .*pid2/);
+  await run(port, 'set', 'pid2', 'p=0');
+  assert.match((await run(port, 'setups')).out, / {2}night\n$/);
+  assert.match((await run(port, 'load', 'night')).out, /^night is loaded: .*pid2/);
+  assert.deepEqual(await instrument.get('pid2', ['p']), { p: 3 });
+  await run(port, 'delete', 'night');
+  const { status, err } = await run(port, 'load', 'night');
+  assert.equal(status, 1);
+  assert.match(err, /no setup/);
 });
 
 test('status is the board’s own dictionary', async ({ door: { port }, instrument }) => {

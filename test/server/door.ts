@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import { connect, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
+import type { OpenOptions } from '../../src/fpga/instrument/open.ts';
 import { type Door, type ListenOptions, listen } from '../../src/server/listen.ts';
 import type { Form } from '../../src/server/wire/values.ts';
 import { silent, timed } from '../fpga/instrument/fixture.ts';
@@ -28,8 +29,12 @@ export interface Served {
   close(): Promise<void>;
 }
 
-export async function served(options: Partial<ListenOptions> = {}, log: Logger = silent): Promise<Served> {
-  const { bus, instrument } = await timed();
+export async function served(
+  options: Partial<ListenOptions> = {},
+  log: Logger = silent,
+  of: Partial<OpenOptions> = {},
+): Promise<Served> {
+  const { bus, instrument } = await timed(of);
   const door = await listen(instrument, log, {
     listen: { host: '127.0.0.1', port: 0 },
     maxClients: 32,

@@ -118,7 +118,11 @@ if (program === undefined) {
       frequency: 1e6,
       trigger_source: 'immediately',
     });
-    const { overflow } = await instrument.get('iir', ['overflow']);
+    let overflow: unknown;
+    // A period of the sine, in the time of the FPGA.
+    for (let k = 0; k < 10_000 && !/output/.test(String(overflow)); k++) {
+      ({ overflow } = await instrument.get('iir', ['overflow']));
+    }
     assert.match(String(overflow), /output/);
     await instrument.configure(me, 'asg0', { amplitude: 0 });
     await instrument.configure(me, 'iir', { on: false });

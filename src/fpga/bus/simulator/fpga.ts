@@ -1,12 +1,16 @@
 /** The FPGA as a whole: its blocks, their addresses, and how signals run between them. */
 import { type Asg, asg } from './asg.ts';
 import type { Block } from './block.ts';
+import type { Clocked } from './clocked/clocked.ts';
+import { iir } from './clocked/iir.ts';
+import { iq } from './clocked/iq.ts';
+import { network, STRETCH } from './clocked/network.ts';
+import { type Pid, pid } from './clocked/pid.ts';
 import { delayOf, type FrontEnd, type InputModel } from './front-end.ts';
 import { type Bank, type HouseKeeping, houseKeeping } from './house-keeping.ts';
-import { inputSignal } from './inputs.ts';
-import { otherModules } from './other-modules.ts';
+import { inputSignal, PIN_LATENCY } from './inputs.ts';
 import { randomIndex } from './random-index.ts';
-import { CODES, type Routing, routing } from './routing.ts';
+import { CODES, type Routing, routing, SUM_LATENCY } from './routing.ts';
 import { type Scope, scope } from './scope.ts';
 import { scopeMemory } from './scope-memory.ts';
 import { changing, SILENCE, type Signal } from './signal.ts';
@@ -70,8 +74,18 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   const signals: Signal[] = [];
   // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
   const time: Timeline = timeline((clock) => {
-    trig.advance(clock);
-    theScope.advance(clock);
+    for (let from = time.now; from < clock; ) {
+      // What has a state is stepped, and looked at before it is forgotten.
+      const live = modulesWithState.live();
+      from = live ? Math.min(clock, from + STRETCH) : clock;
+      modulesWithState.advance(from);
+      trig.advance(from);
+      theScope.advance(from);
+      if (live && from < clock) {
+        recorded.change(from, theScope.coming);
+        for (const pin of pins) if (pin.hasState) pin.settle(from);
+      }
+    }
   });
   const changes = (): void => {
     recorded.change(time.now, theScope.coming);
@@ -81,9 +95,22 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       pin.settle(time.now);
     }
   };
+  const sync = (slot: number): boolean => ((paths.read(0, 0x0c) >>> slot) & 1) === 1;
+  const pids: readonly Pid[] = [0, 1, 2].map((slot) =>
+    pid(
+      () => sync(slot),
+      () => (slot === 2 ? undefined : pids[1 - slot]),
+    ),
+  );
+  const clocked = new Map<number, Clocked>([
+    ...pids.map((one, slot) => [slot, one] as const),
+    [CODES.iir, iir()],
+    ...[0, 1, 2].map((n) => [CODES.iq0 + n, iq(n === 2 ? 4 : 2, () => sync(CODES.iq0 + n))] as const),
+  ]);
   const random = randomIndex(() => (exact() ? Number.POSITIVE_INFINITY : LONGEST_NOISE));
   const generators = asg({ timeline: time, memory, random, changes });
-  const paths: Routing = routing(time, signals, memory, changes);
+  const directs: Signal[] = [];
+  const paths: Routing = routing(time, signals, directs, memory, changes);
   const recorded = scopeMemory(
     (k) => paths.input(CODES.asg0 + k),
     () => (exact() ? Number.POSITIVE_INFINITY : CLOCKS_AVERAGED),
@@ -117,6 +144,31 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     },
   });
 
+  const made = new Map<number, readonly [number, 'signal' | 'second']>([
+    ...[...clocked.keys()].map((slot) => [slot, [slot, 'signal']] as const),
+    [CODES.iq2_2, [CODES.iq0 + 2, 'second']],
+  ]);
+  const modulesWithState = network({
+    modules: clocked,
+    listensTo: paths.selected,
+    signals,
+    made,
+    returning() {
+      if (![...clocked.keys()].some(paths.feeds)) return STRETCH;
+      const viaPins = hk.digitalLoop ? 0 : PIN_LATENCY + Math.min(...models.flat().map(delayOf));
+      const atOutputs = [...clocked.keys()].some((slot) =>
+        [CODES.out1, CODES.out2].some((code) => code === paths.selected(slot)),
+      );
+      return SUM_LATENCY + (atOutputs ? 0 : Math.floor(viaPins));
+    },
+    memory,
+    exact,
+    chosen: (slot) => paths.isSelected(slot) || (slot === CODES.iq0 + 2 && paths.isSelected(CODES.iq2_2)),
+    feeds: paths.feeds,
+  });
+  for (const [code, [slot, which]] of made) signals[code] = modulesWithState.signal(slot, which);
+  for (const slot of clocked.keys()) directs[slot] = modulesWithState.signal(slot, 'direct');
+
   for (const [k, { output }] of generators.channels.entries()) signals[CODES.asg0 + k] = output;
   for (const [k, input] of inputs.entries()) signals[CODES.in1 + k] = input;
 
@@ -127,7 +179,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     wanted: theScope.listensToTrig,
     triggers: theScope.trigTriggers,
   });
-  const modules = new Map([...otherModules(() => paths.read(0, 0x0c)), [TRIG_SLOT, trig]]);
+  const modules = new Map<number, Block>([...clocked, [TRIG_SLOT, trig]]);
   const regions: readonly (Block | undefined)[] = [
     hk,
     theScope,

@@ -7,7 +7,18 @@ import type { Timeline } from './timeline.ts';
 
 /** Codes of signals; each is a slot too. */
 export const SLOTS = 16;
-export const CODES = { asg0: 8, asg1: 9, in1: 10, in2: 11, out1: 12, out2: 13, off: 15 } as const;
+export const CODES = {
+  iir: 4,
+  iq0: 5,
+  iq2_2: 14,
+  asg0: 8,
+  asg1: 9,
+  in1: 10,
+  in2: 11,
+  out1: 12,
+  out2: 13,
+  off: 15,
+} as const;
 
 /** Registers of a slot. */
 const INPUT = 0x00;
@@ -28,6 +39,12 @@ const SELECTOR_LATENCY = 5;
 const SELECTED_MEMORY = 64;
 
 export interface Routing {
+  /** Code of the signal that a slot's input selector picks. */
+  selected(slot: number): number;
+  /** Whether any input selector picks a signal. */
+  isSelected(code: number): boolean;
+  /** Whether a slot's signal goes to an output. */
+  feeds(slot: number): boolean;
   /** The signal that a slot's input selector picks. */
   input(slot: number): Signal;
   readonly outputs: readonly [Signal, Signal];
@@ -37,10 +54,17 @@ export interface Routing {
 
 /**
  * @param signalOf signals by code; those of the outputs are filled in here.
+ * @param directs what goes to the outputs in place of a module's signal, by slot.
  * @param memory as `changing`.
  * @param changes called before a signal or an input selector changes.
  */
-export function routing(timeline: Timeline, signals: Signal[], memory: () => number, changes: () => void): Routing {
+export function routing(
+  timeline: Timeline,
+  signals: Signal[],
+  directs: readonly (Signal | undefined)[],
+  memory: () => number,
+  changes: () => void,
+): Routing {
   // After reset everything listens to in1 but the scope's second channel (in2) and the slow outputs (off).
   const inputs = Array.from({ length: INPUT_SLOTS }, (_, slot) =>
     slot < CODES.asg1 ? CODES.in1 : slot === CODES.asg1 ? CODES.in2 : CODES.off,
@@ -51,11 +75,12 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
       () => SELECTED_MEMORY,
     ),
   );
-  const directs = new Array<number>(OUTPUT_SLOTS).fill(0);
+  const ways = new Array<number>(OUTPUT_SLOTS).fill(0);
   let sync = 0xff;
 
   const sum = (): {
     readonly signal: ChangingSignal;
+    has(slot: number): boolean;
     connect(slot: number, on: boolean): void;
     saturated(): boolean;
   } => {
@@ -67,7 +92,7 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
       if (scratch.length < count) scratch = new Int32Array(count);
       let empty = true;
       for (const slot of connected) {
-        const source = signals[slot] ?? SILENCE;
+        const source = directs[slot] ?? signals[slot] ?? SILENCE;
         if (empty) {
           source.sample(out, first - SUM_LATENCY, stride, count);
           empty = false;
@@ -89,6 +114,7 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
     }, memory);
     return {
       signal,
+      has: (slot) => connected.has(slot),
       connect(slot, on) {
         if (on) connected.add(slot);
         else connected.delete(slot);
@@ -108,11 +134,14 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
 
   return {
     input: (slot) => selected[slot] ?? SILENCE,
+    isSelected: (code) => inputs.includes(code),
+    selected: (slot) => inputs[slot] ?? CODES.off,
+    feeds: (slot) => (ways[slot] ?? 0) !== 0 || sums.some(({ has }) => has(slot)),
     outputs: [sums[0].signal, sums[1].signal],
 
     read(slot, offset) {
       if (offset === INPUT) return inputs[slot] ?? 0;
-      if (offset === OUTPUT_DIRECT) return directs[slot] ?? 0;
+      if (offset === OUTPUT_DIRECT) return ways[slot] ?? 0;
       if (offset === SATURATED) return (sums[0].saturated() ? 1 : 0) | (sums[1].saturated() ? 2 : 0);
       if (offset === SYNC) return sync;
       if (offset !== NOW) return 0;
@@ -126,7 +155,7 @@ export function routing(timeline: Timeline, signals: Signal[], memory: () => num
         selected[slot]?.change(timeline.now);
         inputs[slot] = word & 0xf;
       } else if (offset === OUTPUT_DIRECT && slot < OUTPUT_SLOTS) {
-        directs[slot] = word & 0b11;
+        ways[slot] = word & 0b11;
         timeline.at(timeline.now + SELECTOR_LATENCY, () => {
           changes();
           for (const [output, { signal, connect }] of sums.entries()) {

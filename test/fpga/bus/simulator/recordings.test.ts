@@ -8,10 +8,12 @@ import { replay } from './replay.ts';
 
 const TOLERANCE = 2;
 
-/** The recordings that need no more than scope, generators, routing, house keeping and the registers of all others. */
+/** All recordings but that of the trigger block. */
 const RECORDINGS = [
   ...['reset_values', 'write_masks', 'housekeeping', 'outputs', 'slow_outputs', 'generator'],
   ...['scope_full_trace', 'scope_decimations', 'scope_delays', 'scope_modes', 'scope_triggers'],
+  ...['pid_p', 'pid_i', 'pid_pi', 'pid_limits', 'pid_filters', 'pid_closed_loop'],
+  ...['iq_demodulation', 'iq_output', 'iq_sums', 'iir'],
   ...['sine', 'square', 'ramp'].flatMap((wave) => [1, 2, 3].map((k) => `scope_${wave}_${k}`)),
 ];
 

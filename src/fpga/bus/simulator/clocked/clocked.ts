@@ -1,0 +1,27 @@
+/** A module that has a state, and therefore goes through time clock by clock. */
+import type { Block } from '../block.ts';
+
+export interface Clocked extends Block {
+  /** Lets one clock pass. @param input the signal that goes in, after the clock before. */
+  step(input: number): void;
+  /** The module's signals after the clock that passed last, in signed counts. */
+  readonly outputs: ClockedOutputs;
+  /** Whether it goes on with something that matters although nobody listens. */
+  busy(): boolean;
+  /** Whether it puts anything but a constant out. */
+  audible(): boolean;
+  /**
+   * Whether the outputs, and what registers show, stay as they are whatever goes in. If that must be exact, hidden states
+   * such as those of filters count too.
+   */
+  still(exact: boolean): boolean;
+}
+
+export interface ClockedOutputs {
+  /** What others can choose as their input. */
+  signal: number;
+  /** What goes to the outputs of the board. */
+  direct: number;
+  /** A second signal. */
+  second: number;
+}

@@ -1,0 +1,153 @@
+/**
+ * All modules that have a state, stepped together: what one puts out after a clock is what the others get with the
+ * next. The last clocks of each signal are kept.
+ */
+import { SILENCE, type Signal } from '../signal.ts';
+import type { Clocked } from './clocked.ts';
+
+/** Clocks that are stepped before others, who look back, are let at the signals. */
+export const STRETCH = 4096;
+
+export interface Network {
+  /** Signals of a slot: what others choose, what goes to the outputs, and the second one. */
+  signal(slot: number, which: 'signal' | 'direct' | 'second'): Signal;
+  /** Whether anything must be stepped. */
+  live(): boolean;
+  /** Steps until `clock`, at most `STRETCH` from where it is if it is live. */
+  advance(clock: number): void;
+}
+
+export interface NetworkOptions {
+  readonly modules: ReadonlyMap<number, Clocked>;
+  /** Code of the signal that a slot listens to. */
+  listensTo(slot: number): number;
+  /** Signals that come from elsewhere, by code. */
+  readonly signals: readonly Signal[];
+  /** Codes of the signals that are made here: [slot, which]. */
+  readonly made: ReadonlyMap<number, readonly [slot: number, which: 'signal' | 'second']>;
+  /** Clocks after which a signal made here may come back from elsewhere, at least. */
+  returning(): number;
+  /** Clocks that others look back. */
+  memory(): number;
+  exact(): boolean;
+  /** Whether anybody has chosen a signal of a slot. */
+  chosen(slot: number): boolean;
+  /** Whether a slot's signal goes to an output. */
+  feeds(slot: number): boolean;
+}
+
+type Which = 'signal' | 'direct' | 'second';
+const ALL: readonly Which[] = ['signal', 'direct', 'second'];
+
+interface Slot {
+  readonly slot: number;
+  readonly module: Clocked;
+  /** Clocks that have passed for it: since then all its outputs are as they were. */
+  stepped: number;
+  readonly rings: Record<Which, Int32Array>;
+}
+
+export function network(options: NetworkOptions): Network {
+  const { modules, listensTo, signals, made, returning, memory, exact, chosen, feeds } = options;
+  let size = 4 * STRETCH;
+  const all = [...modules].map(
+    ([slot, module]): Slot => ({
+      slot,
+      module,
+      stepped: 0,
+      rings: { signal: new Int32Array(size), direct: new Int32Array(size), second: new Int32Array(size) },
+    }),
+  );
+  let now = 0;
+  const buffers = new Map<number, Int32Array>();
+
+  const grow = (): void => {
+    const wanted = 2 ** Math.ceil(Math.log2(memory() + 3 * STRETCH));
+    if (wanted <= size) return;
+    for (const one of all) {
+      for (const which of ALL) {
+        const ring = new Int32Array(wanted);
+        for (let clock = Math.max(0, one.stepped - size + 1); clock <= one.stepped; clock++) {
+          ring[clock & (wanted - 1)] = one.rings[which][clock & (size - 1)] as number;
+        }
+        one.rings[which] = ring;
+      }
+    }
+    size = wanted;
+  };
+
+  /** What was not stepped stayed as it was. */
+  const fillIn = (one: Slot): void => {
+    if (one.stepped === now) return;
+    const first = Math.max(one.stepped + 1, now - size + 1);
+    for (const which of ALL) {
+      const ring = one.rings[which];
+      const value = ring[one.stepped & (size - 1)] as number;
+      for (let clock = first; clock <= now; clock++) ring[clock & (size - 1)] = value;
+    }
+    one.stepped = now;
+  };
+
+  const isLive = ({ slot, module }: Slot): boolean => {
+    if (module.still(exact())) return false;
+    return exact() || module.busy() || chosen(slot) || (feeds(slot) && module.audible());
+  };
+
+  return {
+    signal(slot, which) {
+      const one = all.find((each) => each.slot === slot);
+      if (!one) throw new Error(`There is no module in slot ${slot}.`);
+      return {
+        sample(out, first, stride, count) {
+          const ring = one.rings[which];
+          const { stepped } = one;
+          const oldest = Math.max(0, stepped - size + 1);
+          for (let k = 0; k < count; k++) {
+            const clock = first + k * stride;
+            out[k] = clock < 0 ? 0 : (ring[Math.min(stepped, Math.max(oldest, clock)) & (size - 1)] as number);
+          }
+        },
+      };
+    },
+
+    live: () => all.some(isLive),
+
+    advance(clock) {
+      const living = all.filter(isLive);
+      if (living.length === 0) {
+        now = Math.max(now, clock);
+        return;
+      }
+      grow();
+      for (const one of living) fillIn(one);
+      const inputs = living.map((one) => {
+        const code = listensTo(one.slot);
+        const own = made.get(code);
+        const source = own ? modules.get(own[0])?.outputs : undefined;
+        if (!own && !buffers.has(code)) buffers.set(code, new Int32Array(STRETCH));
+        return { ...one, one, source, which: own?.[1] ?? 'signal', code, buffer: buffers.get(code), value: 0 };
+      });
+      const outside = [...new Set(inputs.filter(({ source }) => !source).map(({ code }) => code))];
+      const stretch = outside.length === 0 ? STRETCH : Math.min(STRETCH, returning());
+      while (now < clock) {
+        const count = Math.min(stretch, clock - now);
+        for (const code of outside) {
+          const buffer = buffers.get(code);
+          if (buffer) (signals[code] ?? SILENCE).sample(buffer, now, 1, count);
+        }
+        for (let n = 0; n < count; n++) {
+          for (const one of inputs) one.value = one.source ? one.source[one.which] : (one.buffer?.[n] ?? 0);
+          now++;
+          const at = now & (size - 1);
+          for (const { module, rings, value } of inputs) {
+            module.step(value);
+            rings.signal[at] = module.outputs.signal;
+            rings.direct[at] = module.outputs.direct;
+            rings.second[at] = module.outputs.second;
+          }
+        }
+        for (const { one } of inputs) one.stepped = now;
+      }
+    },
+  };
+}

@@ -72,6 +72,7 @@ const commands = {
   async soak(args) {
     await bundle();
     await script('test/soak/run.ts', args);
+    await script('test/soak/reconnect.ts', args);
   },
 };
 

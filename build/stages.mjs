@@ -27,6 +27,7 @@ function stages() {
     { name: 'cosim', run: cosim },
     { name: 'discovery', run: discovery },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
+    { name: 'soak-doors', run: () => script('test/soak/reconnect.ts', ['--tenth']) },
     { name: 'check', run: check },
     { name: 'native', run: native },
     { name: 'bench', run: bench, alone: true },

@@ -78,7 +78,9 @@ function judge(good: boolean, what: string): void {
   console.log(`${good ? 'ok    ' : 'FAILED'} ${what}`);
 }
 
-const openOf = ({ open, descriptors }: Reading): string => JSON.stringify({ ...open, descriptors });
+/** What is done in the next turn of the event loop is no handle. */
+const openOf = ({ open: { Immediate: _, ...open }, descriptors }: Reading): string =>
+  JSON.stringify({ ...open, descriptors });
 
 /** What is open once all connections are gone; they may take a moment. */
 async function settled(daemon: Daemon, idle: Reading): Promise<Reading> {

@@ -14,9 +14,10 @@ import { wrongConstants } from './fpga/identity.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openBus } from './open-bus.ts';
+import { allowedPeers } from './server/admission.ts';
 import { openDialling } from './server/dial/dialling.ts';
 import { resetOnDeath } from './server/dial/sudden-end.ts';
-import { allowedPeers, type ListenOptions, listen, sharedTraces } from './server/listen.ts';
+import { type ListenOptions, listen, sharedTraces } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
 /**

@@ -1,0 +1,324 @@
+/**
+ * ZMTP 3.1 with the NULL mechanism (rfc.zeromq.org/spec/37), as far as DEALER and ROUTER need it: greeting, READY,
+ * messages of several frames, PING and PONG. Bytes in, events out; knows no socket and has no timers.
+ *
+ * What a peer can make it hold is bounded: every length is compared with a limit before anything is allocated.
+ */
+import { ProtocolError } from '../../errors.ts';
+
+const GREETING_BYTES = 64;
+
+/** Where the greeting has what. */
+const at = { signatureEnd: 9, major: 10, minor: 11, mechanism: 12, asServer: 32 } as const;
+
+/** Bits of a frame's first byte. */
+const flag = { more: 1, long: 2, command: 4 } as const;
+
+/** A frame of fewer bytes has its length in one byte. */
+const LONG_FROM = 256;
+
+/** Kept of a buffer that has become free. */
+const KEPT_BYTES = 64 * 1024;
+
+export type SocketType = 'DEALER' | 'ROUTER';
+
+/** What each may be joined to, of those that send no empty frame before a message. */
+const partners: Readonly<Record<SocketType, readonly string[]>> = {
+  DEALER: ['ROUTER', 'DEALER'],
+  ROUTER: ['DEALER', 'ROUTER'],
+};
+
+export interface ZmtpLimits {
+  /** Bytes of one message, all its frames together. */
+  readonly messageBytes: number;
+  /** Frames of one message: a LECO message has 4, and one for each payload. */
+  readonly frames: number;
+  /** Bytes of a command: READY with an identity of 255 bytes is below 400. */
+  readonly commandBytes: number;
+}
+
+export const zmtpLimits: ZmtpLimits = { messageBytes: 8 * 2 ** 20, frames: 64, commandBytes: 4096 };
+
+export type ZmtpEvent =
+  /** To be written to the peer. */
+  | { readonly what: 'send'; readonly bytes: Uint8Array }
+  /** The handshake is done: messages may be sent. */
+  | { readonly what: 'ready'; readonly socketType: string; readonly identity: Uint8Array }
+  /** Frames that share no memory with what came in. */
+  | { readonly what: 'message'; readonly frames: readonly Uint8Array[] };
+
+export interface ZmtpOptions {
+  readonly socketType: SocketType;
+  /** Of a DEALER, at most 255 bytes, the first not 0; the ROUTER takes it for the peer's. Default: empty. */
+  readonly identity?: Uint8Array;
+  readonly limits?: Partial<ZmtpLimits>;
+}
+
+export interface Zmtp {
+  /** The first bytes to be sent. */
+  readonly greeting: Uint8Array;
+  readonly ready: boolean;
+  /** Part of a greeting, a handshake or a message has come, and the rest is due. */
+  readonly unfinished: boolean;
+  /** @throws ProtocolError: the connection cannot go on */
+  receive(chunk: Uint8Array): ZmtpEvent[];
+}
+
+/** One connection's state. */
+export function openZmtp({ socketType, identity = new Uint8Array(0), ...options }: ZmtpOptions): Zmtp {
+  const limits = { ...zmtpLimits, ...options.limits };
+  const input = openInput();
+  let greeted = false;
+  let ready = false;
+  let parts: Uint8Array[] = [];
+  let partBytes = 0;
+
+  function receive(chunk: Uint8Array): ZmtpEvent[] {
+    input.push(chunk);
+    const events: ZmtpEvent[] = [];
+    if (!greeted) {
+      checkGreeting(input.peek(GREETING_BYTES));
+      if (input.length < GREETING_BYTES) return events;
+      input.skip(GREETING_BYTES);
+      greeted = true;
+      events.push({ what: 'send', bytes: encodeReady(socketType, identity) });
+    }
+    while (takeFrame(events));
+    return events;
+  }
+
+  /** Whether there was a whole one. */
+  function takeFrame(events: ZmtpEvent[]): boolean {
+    const head = input.peek(9);
+    const [flags] = head;
+    if (flags === undefined) return false;
+    if (flags > 7) throw new ProtocolError(`a frame with flags 0x${flags.toString(16)}, which ZMTP 3 has not`);
+    const isCommand = (flags & flag.command) !== 0;
+    const isLong = (flags & flag.long) !== 0;
+    if (isCommand && (flags & flag.more) !== 0) throw new ProtocolError('a command of several frames');
+    const headBytes = isLong ? 9 : 2;
+    if (head.length < headBytes) return false;
+    const length = isLong ? longLength(head) : (head[1] ?? 0);
+    const allowed = isCommand ? limits.commandBytes : limits.messageBytes - partBytes;
+    if (length > allowed) {
+      const what = isCommand ? 'a command' : 'a message';
+      const most = isCommand ? limits.commandBytes : limits.messageBytes;
+      throw new ProtocolError(`${what} of ${length + (isCommand ? 0 : partBytes)} bytes; at most ${most} are allowed`);
+    }
+    if (!isCommand && !ready) throw new ProtocolError('a message before READY');
+    if (!isCommand && parts.length >= limits.frames) {
+      throw new ProtocolError(`a message of more than ${limits.frames} frames`);
+    }
+    if (input.length < headBytes + length) return false;
+    input.skip(headBytes);
+    const body = input.take(length);
+    if (isCommand) {
+      obey(body, events);
+      return true;
+    }
+    parts.push(body);
+    partBytes += length;
+    if ((flags & flag.more) !== 0) return true;
+    events.push({ what: 'message', frames: parts });
+    parts = [];
+    partBytes = 0;
+    return true;
+  }
+
+  function obey(body: Uint8Array, events: ZmtpEvent[]): void {
+    const { name, data } = decodeCommand(body);
+    if (name === 'READY') {
+      if (ready) throw new ProtocolError('a second READY');
+      const properties = decodeProperties(data);
+      const theirs = latin1(properties.get('socket-type') ?? new Uint8Array(0));
+      if (!partners[socketType].includes(theirs)) {
+        throw new ProtocolError(`a socket of type ${JSON.stringify(theirs.slice(0, 20))} to a ${socketType}`);
+      }
+      ready = true;
+      events.push({
+        what: 'ready',
+        socketType: theirs,
+        identity: properties.get('identity') ?? new Uint8Array(0),
+      });
+    } else if (name === 'ERROR') {
+      const [length = 0] = data;
+      throw new ProtocolError(
+        `the peer says ERROR ${JSON.stringify(latin1(data.subarray(1, 1 + length)).slice(0, 100))}`,
+      );
+    } else if (!ready) {
+      throw new ProtocolError(`${JSON.stringify(name.slice(0, 20))} in place of READY`);
+    } else if (name === 'PING') {
+      // Two bytes of time-to-live; what follows comes back.
+      if (data.length < 2) throw new ProtocolError('a PING without time-to-live');
+      events.push({ what: 'send', bytes: encodeCommand('PONG', data.subarray(2)) });
+    }
+    // PONG, and what later versions have: nothing to do.
+  }
+
+  return {
+    greeting: encodeGreeting(),
+    get ready() {
+      return ready;
+    },
+    get unfinished() {
+      return !ready || input.length > 0 || parts.length > 0;
+    },
+    receive,
+  };
+}
+
+/** Bytes of a whole message, in pieces that are to be written one after the other: large frames are not copied. */
+export function encodeMessage(frames: readonly Uint8Array[]): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let small: Uint8Array[] = [];
+  const flush = (): void => {
+    if (small.length > 0) pieces.push(Buffer.concat(small));
+    small = [];
+  };
+  for (const [k, body] of frames.entries()) {
+    small.push(frameHead(body.length, k + 1 < frames.length ? flag.more : 0));
+    if (body.length < 4096) {
+      small.push(body);
+    } else {
+      flush();
+      pieces.push(body);
+    }
+  }
+  flush();
+  return pieces;
+}
+
+function frameHead(length: number, flags: number): Uint8Array {
+  if (length < LONG_FROM) return Uint8Array.of(flags, length);
+  const head = Buffer.alloc(9);
+  head[0] = flags | flag.long;
+  head.writeBigUInt64BE(BigInt(length), 1);
+  return head;
+}
+
+function longLength(head: Uint8Array): number {
+  return Number(Buffer.from(head.buffer, head.byteOffset, 9).readBigUInt64BE(1));
+}
+
+export function encodeGreeting(): Uint8Array {
+  const bytes = Buffer.alloc(GREETING_BYTES);
+  // The signature as libzmq has it; what is between its first and last byte is looked at by nobody.
+  bytes[0] = 0xff;
+  bytes[8] = 1;
+  bytes[at.signatureEnd] = 0x7f;
+  bytes[at.major] = 3;
+  bytes[at.minor] = 1;
+  bytes.write('NULL', at.mechanism, 'ascii');
+  return bytes;
+}
+
+/** Judges what has come of a greeting, so that another protocol is told at its first bytes. */
+function checkGreeting(bytes: Uint8Array): void {
+  const [first] = bytes;
+  const last = bytes[at.signatureEnd];
+  if ((first !== undefined && first !== 0xff) || (last !== undefined && last !== 0x7f)) {
+    throw new ProtocolError('these are not the first bytes of ZeroMQ');
+  }
+  const major = bytes[at.major];
+  if (major !== undefined && major < 3) throw new ProtocolError(`ZMTP ${major}; 3.0 or later is needed`);
+  if (bytes.length < GREETING_BYTES) return;
+  const mechanism = latin1(bytes.subarray(at.mechanism, at.asServer)).replace(/\0+$/, '');
+  if (mechanism !== 'NULL') {
+    throw new ProtocolError(`the mechanism ${JSON.stringify(mechanism)}; NULL is the only one here`);
+  }
+}
+
+export function encodeReady(socketType: SocketType, identity: Uint8Array): Uint8Array {
+  return encodeCommand(
+    'READY',
+    Buffer.concat([property('Socket-Type', Buffer.from(socketType, 'latin1')), property('Identity', identity)]),
+  );
+}
+
+function property(name: string, value: Uint8Array): Uint8Array {
+  const head = Buffer.alloc(1 + name.length + 4);
+  head[0] = name.length;
+  head.write(name, 1, 'latin1');
+  head.writeUInt32BE(value.length, 1 + name.length);
+  return Buffer.concat([head, value]);
+}
+
+function encodeCommand(name: string, data: Uint8Array): Uint8Array {
+  const body = Buffer.concat([Uint8Array.of(name.length), Buffer.from(name, 'latin1'), data]);
+  return Buffer.concat([frameHead(body.length, flag.command), body]);
+}
+
+function decodeCommand(body: Uint8Array): { readonly name: string; readonly data: Uint8Array } {
+  const [length = 0] = body;
+  if (length === 0 || body.length < 1 + length) throw new ProtocolError('a command without a name');
+  return { name: latin1(body.subarray(1, 1 + length)), data: body.subarray(1 + length) };
+}
+
+/** Names are told apart whatever their case. */
+function decodeProperties(data: Uint8Array): Map<string, Uint8Array> {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const properties = new Map<string, Uint8Array>();
+  for (let k = 0; k < data.length; ) {
+    const nameEnd = k + 1 + (data[k] ?? 0);
+    if (nameEnd + 4 > data.length) throw new ProtocolError('READY with a property that is cut off');
+    const name = latin1(data.subarray(k + 1, nameEnd)).toLowerCase();
+    const end = nameEnd + 4 + view.getUint32(nameEnd);
+    if (end > data.length) throw new ProtocolError('READY with a property that is cut off');
+    properties.set(name, data.slice(nameEnd + 4, end));
+    k = end;
+  }
+  return properties;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+}
+
+/** Bytes that have come and were not read yet. */
+interface Input {
+  readonly length: number;
+  push(chunk: Uint8Array): void;
+  /** The first bytes, at most so many; to be looked at before the next call. */
+  peek(most: number): Uint8Array;
+  skip(count: number): void;
+  /** A copy of the first bytes, which count as read. */
+  take(count: number): Uint8Array;
+}
+
+function openInput(): Input {
+  let store = Buffer.alloc(0);
+  let start = 0;
+  let end = 0;
+  return {
+    get length() {
+      return end - start;
+    },
+    push(chunk) {
+      const waiting = end - start;
+      if (end + chunk.length > store.length) {
+        // Twice what is needed: as many bytes can come before the next move as this one moves.
+        const room = waiting + chunk.length > store.length / 2 ? 2 * (waiting + chunk.length) : store.length;
+        const target = room === store.length ? store : Buffer.allocUnsafeSlow(room);
+        store.copy(target, 0, start, end);
+        store = target;
+        start = 0;
+        end = waiting;
+      }
+      store.set(chunk, end);
+      end += chunk.length;
+    },
+    peek: (most) => store.subarray(start, Math.min(end, start + most)),
+    skip(count) {
+      start += count;
+      if (start < end) return;
+      start = 0;
+      end = 0;
+      if (store.length > KEPT_BYTES) store = Buffer.alloc(0);
+    },
+    take(count) {
+      const copy = Uint8Array.prototype.slice.call(store, start, start + count);
+      this.skip(count);
+      return copy;
+    },
+  };
+}

@@ -10,6 +10,8 @@
  *     node build.mjs test [stage …]        all stages, or those named                           (npm test)
  *     node build.mjs docs                  the pages of docs/ that are made from declarations
  *     node build.mjs bench|soak [options]
+ *     node build.mjs release [options]     dist/release: what goes onto a board, as a tree and as a Debian package;
+ *                                          options: build/release/release.mjs
  */
 import { spawn } from 'node:child_process';
 import {
@@ -26,6 +28,7 @@ import {
 } from 'node:fs';
 import Module from 'node:module';
 import { dirname, join } from 'node:path';
+import { bundleOptions } from './build/bundle.mjs';
 import { buildNative, unsupported } from './build/native.mjs';
 import { dist, hashOf, Missing, root, run, say } from './build/tools.mjs';
 
@@ -64,6 +67,11 @@ const commands = {
     const { benchmarkEnvironment, benchmarks } = await import('./build/stages.mjs');
     const env = await benchmarkEnvironment().catch((error) => say(`without PyMoDAQ to compare with: ${error.message}`));
     for (const path of benchmarks()) await script(path, args, env);
+  },
+  async release(args) {
+    await setup();
+    const { release } = await import('./build/release/release.mjs');
+    await release(args);
   },
   async docs() {
     await setup();
@@ -119,7 +127,7 @@ async function bundle() {
   const hash = hashOf(
     ...sources(join(root, 'src')),
     ...sources(join(root, 'package.json')),
-    ...sources(join(root, 'build.mjs')),
+    ...sources(join(root, 'build/bundle.mjs')),
   );
   if (existsSync(bundleFile) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
 
@@ -127,18 +135,7 @@ async function bundle() {
   mkdirSync(dist, { recursive: true });
   const fresh = `${bundleFile}.${process.pid}`;
   try {
-    esbuild.buildSync({
-      entryPoints: [join(root, 'src/main.ts')],
-      outfile: fresh,
-      bundle: true,
-      platform: 'node',
-      format: 'cjs',
-      target: 'node20',
-      logLevel: 'warning',
-      external: ['mmap-io', 'ffi-napi', '*.node'],
-      define: { 'import.meta.url': 'bundleUrl' },
-      banner: { js: "#!/usr/bin/env node\nconst bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
-    });
+    esbuild.buildSync(bundleOptions(fresh));
     chmodSync(fresh, 0o755);
     renameSync(fresh, bundleFile);
   } finally {

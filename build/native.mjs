@@ -65,18 +65,22 @@ export function unsupported() {
 
 /**
  * Builds what is missing in dist/native for `target` ('host' or 'armv7') and gives the folder. What did not build is
- * not tried again by itself: that takes `retry`.
+ * not tried again by itself: that takes `retry`. For another Node on the board than that of the npm registry: `node`,
+ * as `nodeArmv7` gives it.
  * @throws Missing when a compiler, make or Python is not there.
  */
-export async function buildNative(target = 'host', { retry = false } = {}) {
+export async function buildNative(target = 'host', { retry = false, node } = {}) {
   const armv7 = target === 'armv7';
-  const key = armv7 ? `linux-arm-${NODE_ARMV7.abi}` : `${process.platform}-${process.arch}-${process.versions.modules}`;
+  const key = armv7
+    ? `linux-arm-${node?.abi ?? NODE_ARMV7.abi}`
+    : `${process.platform}-${process.arch}-${process.versions.modules}`;
   const folder = join(dist, 'native', key);
   const hash = hashOf(
     key,
     ...PACKAGES.map((name) => readFileSync(join(root, 'node_modules', name, 'package.json'))),
     readFileSync(join(root, 'native/pitayad.c')),
     readFileSync(new URL(import.meta.url)),
+    ...(node?.hash ? [node.hash] : []),
   );
   const stamp = join(folder, '.hash');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return folder;
@@ -88,7 +92,7 @@ export async function buildNative(target = 'host', { retry = false } = {}) {
     need(armv7 ? CROSS_TOOLS : HOST_TOOLS);
     say(`building the add-ons for ${key} (once, some seconds) …`);
     try {
-      await compile(out, armv7);
+      await compile(out, armv7, node);
       rmSync(log, { force: true });
     } catch (error) {
       if (error instanceof Missing) throw error;
@@ -112,8 +116,8 @@ export async function buildNative(target = 'host', { retry = false } = {}) {
   return folder;
 }
 
-async function compile(out, armv7) {
-  const headers = armv7 ? await nodeArmv7() : await hostHeaders();
+async function compile(out, armv7, node) {
+  const headers = armv7 ? (node?.folder ?? (await nodeArmv7())) : await hostHeaders();
   const work = join(out, '.work');
   for (const name of PACKAGES) {
     cpSync(join(root, 'node_modules', name), join(work, 'node_modules', name), {

@@ -31,6 +31,30 @@ export function testPython() {
   return python('test', 'test/requirements.txt');
 }
 
+/** The Python that builds wheels. */
+export function wheelPython() {
+  return python('wheel', 'build/release/requirements.txt');
+}
+
+/**
+ * Builds the wheel of our plug-in package into `out` and gives its name.
+ * @param date Seconds since 1970: the time of all files in it.
+ */
+export async function plugInWheel(out, date) {
+  const program = await wheelPython();
+  // pip builds in the source folder: it gets a copy, so that nothing is left in ours.
+  const copy = join(out, '.copy');
+  cpSync(plugIns, copy, { recursive: true, filter: (path) => !/__pycache__|egg-info|\.venv/.test(path) });
+  const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--no-index', '--no-build-isolation'];
+  // Times of files count from 1980 in a wheel; the rights are those of the umask.
+  const env = { SOURCE_DATE_EPOCH: String(date), PYTHONHASHSEED: '0' };
+  await run('sh', ['-c', 'umask 022; exec "$@"', 'sh', program, '-m', 'pip', 'wheel', ...options, '-w', out, copy], {
+    env,
+  });
+  rmSync(copy, { recursive: true });
+  return readdirSync(out).find((name) => name.endsWith('.whl'));
+}
+
 /** The versions of PyMoDAQ that are tested: there is a requirements file for each. */
 export function pymodaqVersions() {
   const folder = join(root, 'test/interop');

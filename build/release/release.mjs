@@ -1,0 +1,40 @@
+/**
+ * `node build.mjs release`: the staged tree and the Debian package, in dist/release. Options:
+ *
+ *     --node FILE                 another Node 20 or 22 for armv7, as nodejs.org packs it
+ *     --bitstream FILE            another FPGA design, with --bitstream-sha256 HEX and, if need be, --overlay FILE
+ *     --c-library FOLDER          another C library for armhf, untested
+ *     --tree                      the tree alone, without the package
+ */
+import { parseArgs } from 'node:util';
+import { say } from '../tools.mjs';
+import { stageRelease } from './stage.mjs';
+
+const options = {
+  node: { type: 'string' },
+  bitstream: { type: 'string' },
+  'bitstream-sha256': { type: 'string' },
+  overlay: { type: 'string' },
+  'c-library': { type: 'string' },
+  tree: { type: 'boolean' },
+};
+
+/** What `stageRelease` takes, from words of the command line. */
+export function releaseOptions(args) {
+  const { values } = parseArgs({ args, options });
+  return {
+    node: values.node,
+    bitstream: values.bitstream,
+    bitstreamSha256: values['bitstream-sha256'],
+    overlay: values.overlay,
+    cLibrary: values['c-library'],
+    treeOnly: values.tree ?? false,
+  };
+}
+
+export async function release(args) {
+  const { treeOnly, ...chosen } = releaseOptions(args);
+  const staged = await stageRelease(chosen);
+  const bytes = staged.files.reduce((sum, file) => sum + file.bytes, 0);
+  say(`${staged.tree}: pitayad ${staged.version}, ${staged.files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
+}

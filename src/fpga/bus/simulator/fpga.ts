@@ -54,8 +54,10 @@ export interface Fpga {
   readonly memories: readonly Int32Array[];
   /** Makes samples of what the scope has recorded so far, which otherwise waits until somebody reads them. */
   workAhead(): void;
-  /** So many clocks may pass in one go without taking long, at least. */
+  /** So many clocks may pass in one go without taking long, at least, unless modules are stepped. */
   affordable(): number;
+  /** Whether modules are stepped through every clock, which takes longer than the clocks last. */
+  steps(): boolean;
 }
 
 export interface FpgaOptions {
@@ -262,5 +264,6 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     },
     workAhead: recorded.workOut,
     affordable: theScope.affordable,
+    steps: modulesWithState.live,
   };
 }

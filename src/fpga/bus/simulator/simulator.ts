@@ -5,7 +5,8 @@
  * - `stepped`: time passes in transfers (19 clocks a word) and by `advance`; all is exact to the clock.
  * - `wall`: time follows real time; a transfer, however long, takes no more than the few clocks of one word. What would
  *   be costly is near the truth instead (see fpga.ts); while the scope waits for a trigger faster than signals can be
- *   searched, time stands still now and then, and `lag` says how much of it was lost.
+ *   searched, or modules are stepped through every clock, time stands still now and then, and `lag` says how much of it
+ *   was lost.
  */
 import { BusError } from '../../../errors.ts';
 import { checkAccess } from '../access.ts';
@@ -25,6 +26,11 @@ const WRITE_CLOCK = 3;
 const SCOPE_REGISTERS = 0x4010_0000;
 /** For so long after a write to the scope its samples are worked out as they come, in ms. */
 const AHEAD_MS = 0.3;
+
+/** Modules with a state are stepped for so long in one go, in ms; whoever drives them then has as long for itself. */
+const STEPPING_MS = 5;
+/** Clocks between two looks at real time meanwhile: a fraction of a millisecond's work. */
+const STEPPING_CLOCKS = 4096;
 
 /** How time passes. */
 export interface Timing {
@@ -80,6 +86,8 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
   /** Count of clocks at the next transfer. */
   let now = 0;
   let lostClocks = 0;
+  /** Moment of real time before which nothing is stepped, in ms. */
+  let restsUntil = 0;
   let open = true;
   const traffic: BusTraffic = { wordsRead: 0, wordsWritten: 0 };
 
@@ -100,12 +108,20 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     if (exact()) return;
     const due = base + Math.floor((performance.now() - baseTime) * timing.speed * (CLOCK_HZ / 1000));
     if (due <= now) return;
-    const most = now + board.affordable();
-    if (due > most) {
-      lostClocks += due - most;
-      now = most;
+    const affordable = Math.min(due, now + board.affordable());
+    if (board.steps()) {
+      const began = performance.now();
+      if (began < restsUntil) return;
+      while (now < affordable && performance.now() - began < STEPPING_MS) {
+        now = Math.min(affordable, now + STEPPING_CLOCKS);
+        board.timeline.advance(now);
+      }
+      restsUntil = 2 * performance.now() - began;
+    } else now = affordable;
+    if (now < due) {
+      lostClocks += due - now;
       rebase();
-    } else now = due;
+    }
   };
 
   const readWords = (address: number, out: Uint32Array): void => {

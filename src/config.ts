@@ -3,7 +3,8 @@
  * of the file, a command-line option (the same name with dashes), its type in the program, its help.
  *
  * Later ones win: built in < file (`/etc/pitayad/config.yaml` if it is there, or the one that `--config` names) <
- * command line. Whatever is not understood is a ConfigurationError; nothing is passed over in silence.
+ * `pitayad.yaml` on the card (see card-config.ts) < command line. Whatever is not understood is a ConfigurationError;
+ * nothing is passed over in silence.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
@@ -20,6 +21,9 @@ import { type DialTarget, MAX_SERVERS, parseTarget, serverName } from './server/
 export const EEPROM = '/sys/bus/i2c/devices/0-0050/eeprom';
 
 export const CONFIG_FILE = '/etc/pitayad/config.yaml';
+
+/** Where systemd keeps our state, or where it is without. */
+export const STATE_FOLDER = process.env.STATE_DIRECTORY ?? '/var/lib/pitayad';
 
 /** A configuration is a page of text; a larger file is something else. */
 const MAX_FILE_BYTES = 64 * 1024;
@@ -53,6 +57,8 @@ interface Setting<T> {
   readonly kind: Kind<T>;
   readonly default: T;
   readonly help: string;
+  /** It is root's to set; names of files are so by their kind. */
+  readonly notFromCard?: true;
 }
 
 function setting<T>(kind: Kind<T>, fallback: T, help: string): Setting<T> {
@@ -62,6 +68,11 @@ function setting<T>(kind: Kind<T>, fallback: T, help: string): Setting<T> {
 /** A setting that may be absent: what then holds is said in its help. */
 function optional<T>(kind: Kind<T>, help: string): Setting<T | undefined> {
   return { kind, default: undefined, help };
+}
+
+/** A setting that whoever puts the card into a PC may not change: with it, the board might not serve any more. */
+function notFromCard<T>(setting: Setting<T>): Setting<T> {
+  return { ...setting, notFromCard: true };
 }
 
 function choice<const T extends string>(...words: readonly T[]): Kind<T> {
@@ -151,11 +162,15 @@ const frontEnd: Kind<FrontEnd> = {
 
 /** All there is to configure. */
 export const settings = {
-  bus: optional(bus, 'way to the FPGA’s registers (default: devmem on a Red Pitaya, simulator on any other machine)'),
-  front_end: setting(
-    frontEnd,
-    LOOPBACK,
-    'what the simulated inputs see: loopback (the default), sine:FREQ,AMP, noise:RMS, plant:GAIN,CORNER, const, step, square; sums by +, one for each input by ;',
+  bus: notFromCard(
+    optional(bus, 'way to the FPGA’s registers (default: devmem on a Red Pitaya, simulator on any other machine)'),
+  ),
+  front_end: notFromCard(
+    setting(
+      frontEnd,
+      LOOPBACK,
+      'what the simulated inputs see: loopback (the default), sine:FREQ,AMP, noise:RMS, plant:GAIN,CORNER, const, step, square; sums by +, one for each input by ;',
+    ),
   ),
   in1: setting(choice(...JUMPERS), 'LV', 'jumper of input 1: LV (±1 V) or HV (±20 V)'),
   in2: setting(choice(...JUMPERS), 'LV', 'jumper of input 2'),
@@ -170,7 +185,9 @@ export const settings = {
     1,
     'the real clock is 125 MHz times this (an external clock, or one that was measured)',
   ),
-  listen: optional(address, 'where PyMoDAQ connects; port 0: any free one (default: port 6341 of every interface)'),
+  listen: notFromCard(
+    optional(address, 'where PyMoDAQ connects; port 0: any free one (default: port 6341 of every interface)'),
+  ),
   allowed_networks: setting(
     networks,
     [],
@@ -218,8 +235,8 @@ type Settings = typeof settings;
 /** The configuration in force. */
 export type Config = { readonly [K in keyof Settings]: Settings[K] extends Setting<infer T> ? T : never };
 
-/** Values by key, not judged yet. */
-type Raw = Readonly<Record<string, unknown>>;
+/** What some source says: values by key. */
+export type Given = Readonly<Record<string, unknown>>;
 
 /** `127.0.0.1:6341`, `[::]:0`, `board.local:2222`. undefined: not of that form. */
 export function parseAddress(text: string): Address | undefined {
@@ -260,19 +277,20 @@ function optionOf(key: string): string {
 
 /**
  * The configuration in force for a command that has the options of `addOptions` and has parsed its command line.
+ * @param card What the card's own file says.
  * @throws ConfigurationError
  */
-export function readConfig(command: Command): Config {
+export function readConfig(command: Command, card: Given = {}): Config {
   const config: Record<string, unknown> = {};
   for (const [key, { default: fallback }] of Object.entries<Setting<unknown>>(settings)) config[key] = fallback;
   const named: unknown = command.getOptionValue('config');
   Object.assign(config, typeof named === 'string' ? fromFile(named) : fromFile(CONFIG_FILE, { mayBeAbsent: true }));
-  Object.assign(config, fromCommandLine(command));
+  Object.assign(config, card, fromCommandLine(command));
   // Every key of `settings` was filled above, with what its own kind made.
   return config as Config;
 }
 
-function fromCommandLine(command: Command): Raw {
+function fromCommandLine(command: Command): Given {
   const values: Record<string, unknown> = {};
   for (const [key, { kind }] of Object.entries<Setting<unknown>>(settings)) {
     const name = new Option(`--${optionOf(key)}`).attributeName();
@@ -288,20 +306,29 @@ function fromCommandLine(command: Command): Raw {
  * What a configuration file says.
  * @throws ConfigurationError
  */
-export function fromFile(path: string, { mayBeAbsent = false } = {}): Raw {
-  let text: string;
+export function fromFile(path: string, { mayBeAbsent = false } = {}): Given {
+  const text = textOf(path);
+  if (text !== undefined) return parseConfig(text, path);
+  if (mayBeAbsent) return {};
+  throw new ConfigurationError(`cannot read the configuration: there is no ${path}`);
+}
+
+/**
+ * The text of a configuration file; undefined: it is not there.
+ * @throws ConfigurationError
+ */
+export function textOf(path: string): string | undefined {
   try {
     const { size } = statSync(path);
     if (size > MAX_FILE_BYTES) {
       throw new ConfigurationError(`${path} has ${size} bytes; a configuration has at most ${MAX_FILE_BYTES}`);
     }
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
-    if (mayBeAbsent && codeOf(error) === 'ENOENT') return {};
+    if (codeOf(error) === 'ENOENT') return undefined;
     throw new ConfigurationError(`cannot read the configuration: ${(error as Error).message}`, { cause: error });
   }
-  return parseConfig(text, path);
 }
 
 function codeOf(error: unknown): unknown {
@@ -310,15 +337,20 @@ function codeOf(error: unknown): unknown {
 
 /**
  * @param path How to call the text in errors.
- * @throws ConfigurationError: not YAML, unknown key (with the nearest known one), a value that is not allowed.
+ * @param author Who wrote it: root, or whoever had the card in a PC.
+ * @throws ConfigurationError: not YAML, unknown key (with the nearest known one), a value that is not allowed, a setting
+ *   that is root's.
  */
-export function parseConfig(text: string, path: string): Raw {
+export function parseConfig(text: string, path: string, author: 'root' | 'card' = 'root'): Given {
   if (text.length > MAX_FILE_BYTES) throw new ConfigurationError(`${path} is longer than ${MAX_FILE_BYTES} characters`);
   const values: Record<string, unknown> = {};
   for (const { key, raw, line } of entriesOf(text, path)) {
     const where = `${path}, line ${line}: ${key}`;
     const known = Object.entries<Setting<unknown>>(settings).find(([name]) => name === key)?.[1];
     if (known === undefined) throw new ConfigurationError(`${where} is not a setting${suggestion(key)}`);
+    if (author === 'card' && (known.kind === file || known.notFromCard)) {
+      throw new ConfigurationError(`${where} cannot be set on the card, only in ${CONFIG_FILE}`);
+    }
     values[key] = judged(known.kind, raw, where, raw);
   }
   return values;

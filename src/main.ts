@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { VERSION } from './board.ts';
+import { readCardConfig } from './card-config.ts';
 import { addOptions, readConfig } from './config.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { importCommand } from './import-command.ts';
@@ -22,7 +23,8 @@ function commands(): Command {
   addOptions(program.command('serve').description('serve the board, or a simulated one, to PyMoDAQ')).action(
     async (_options, command: Command) => {
       // Every line of the log is out; what did not end in time must not keep the process.
-      process.exit(await serve(readConfig(command)));
+      const card = readCardConfig();
+      process.exit(await serve(readConfig(command, card.values), card.remarks));
     },
   );
   importCommand(program);

@@ -4,6 +4,7 @@
  */
 import { type Command, Option } from 'commander';
 import { identify } from './board.ts';
+import { readCardConfig } from './card-config.ts';
 import { addOptions, type Config, readConfig } from './config.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { LOOPS } from './fpga/instrument/selftest/bench.ts';
@@ -28,7 +29,7 @@ export function selftestCommand(program: Command): void {
     .option('--host <HOST>', 'where the running daemon is', '127.0.0.1')
     .option('--json', 'JSON, for scripts');
   addOptions(command).action(async (options: SelftestChoice) => {
-    const own = options.bus === undefined ? undefined : await ownDaemon(readConfig(command));
+    const own = options.bus === undefined ? undefined : await ownDaemon(readConfig(command, readCardConfig().values));
     try {
       const report = await run(own ?? options, options);
       process.stdout.write(`${options.json ? JSON.stringify(report) : table(report)}\n`);

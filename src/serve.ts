@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { identify, isRedPitaya, readWiring } from './board.ts';
-import type { BusChoice, Config } from './config.ts';
+import { type BusChoice, type Config, STATE_FOLDER } from './config.ts';
 import { announceByAvahi, avahiTakes } from './discovery/avahi.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
@@ -29,19 +29,18 @@ const YOUNG_STAY_SMALL = '--semi-space-growth-factor=1';
 /** Whatever has not ended by then, in ms, is cut off. */
 const STOP_WITHIN_MS = 1200;
 
-/** Where systemd keeps our state, or where it is without. */
-const STATE_FOLDER = process.env.STATE_DIRECTORY ?? '/var/lib/pitayad';
-
 /** How something that was started is ended. */
 type End = () => Promise<void> | void;
 
 /**
  * Serves until SIGTERM or SIGINT, and gives the exit status.
+ * @param remarks What is to be said about the configuration.
  * @throws ConfigurationError before anything is served: what the configuration asks for is not there.
  */
-export async function serve(config: Config): Promise<number> {
+export async function serve(config: Config, remarks: readonly string[] = []): Promise<number> {
   setFlagsFromString(YOUNG_STAY_SMALL);
   const log = openLog({ level: config.log_level, format: config.log_format });
+  for (const remark of remarks) log.warn(remark);
   const ends: End[] = [];
   const over = untilTold(log);
   try {

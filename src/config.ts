@@ -11,14 +11,12 @@ import { isIP } from 'node:net';
 import { type Command, Option } from 'commander';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { ConfigurationError } from './errors.ts';
+import { EEPROM } from './fpga/bitstream/board.ts';
 import { type FrontEnd, LOOPBACK, parseFrontEnd } from './fpga/bus/simulator/front-end.ts';
 import { JUMPERS } from './fpga/calibration.ts';
 import { INTERVAL_MS as STATE_INTERVAL_MS } from './fpga/instrument/state.ts';
 import { nearest } from './nearest.ts';
 import { type DialTarget, MAX_SERVERS, parseTarget, serverName } from './server/dial/target.ts';
-
-/** Where a Red Pitaya has its EEPROM. */
-export const EEPROM = '/sys/bus/i2c/devices/0-0050/eeprom';
 
 export const CONFIG_FILE = '/etc/pitayad/config.yaml';
 
@@ -114,6 +112,18 @@ const file: Kind<string> = {
   take: (raw) => (typeof raw === 'string' && /^[^\0]{1,4096}$/.test(raw) ? raw : undefined),
 };
 
+const hwRev: Kind<string> = {
+  placeholder: 'HW_REV',
+  allowed: 'the name of a board as in its EEPROM, such as STEM_125-14_v1.1',
+  take: (raw) => (typeof raw === 'string' && /^[\w.-]{1,64}$/.test(raw) ? raw : undefined),
+};
+
+const sha256: Kind<string> = {
+  placeholder: 'HEX',
+  allowed: '64 hexadecimal digits',
+  take: (raw) => (typeof raw === 'string' && /^[0-9a-f]{64}$/i.test(raw) ? raw.toLowerCase() : undefined),
+};
+
 const address: Kind<Address> = {
   placeholder: 'HOST:PORT',
   allowed: "HOST:PORT in one text (IPv6 addresses in brackets and all in quotes: '[::]:6341'), with a port up to 65535",
@@ -179,7 +189,18 @@ export const settings = {
     'on',
     'whether the calibration in the board’s EEPROM is applied; off: nominal volts, as PyRPL has them',
   ),
-  eeprom: setting(file, EEPROM, 'the EEPROM of the board'),
+  eeprom: setting(file, `/${EEPROM}`, 'the EEPROM of the board'),
+  board: optional(
+    hwRev,
+    'which Red Pitaya this is, for load-fpga, where its EEPROM does not say so (STEM_125-14_v1.1 …)',
+  ),
+  bitstream: optional(
+    file,
+    'another design than PyRPL’s own image, for load-fpga (default: red_pitaya.bin, which comes with pitayad)',
+  ),
+  bitstream_sha256: optional(sha256, 'what the SHA-256 of that design must be'),
+  overlay: optional(file, 'device-tree overlay that sets the clocks of the FPGA, for load-fpga (default: PyRPL’s)'),
+  root: setting(file, '/', 'where the file system of the board begins, with devmem; for tests'),
   frequency_correction: setting(
     real(0.5, 2, 'FACTOR'),
     1,
@@ -232,6 +253,8 @@ export const settings = {
 
 type Settings = typeof settings;
 
+const settingNames = Object.keys(settings) as readonly (keyof Settings)[];
+
 /** The configuration in force. */
 export type Config = { readonly [K in keyof Settings]: Settings[K] extends Setting<infer T> ? T : never };
 
@@ -257,9 +280,10 @@ function isNetwork(text: string): boolean {
   );
 }
 
-/** Gives a command all options of the settings, and `--config`. */
-export function addOptions(command: Command): Command {
-  for (const [key, { kind, default: fallback, help }] of Object.entries<Setting<unknown>>(settings)) {
+/** Gives a command options for the settings, all or some, and `--config`. */
+export function addOptions(command: Command, keys: readonly (keyof Settings)[] = settingNames): Command {
+  for (const key of keys) {
+    const { kind, default: fallback, help }: Setting<unknown> = settings[key];
     const option = optionOf(key);
     if (kind.negatable) command.addOption(new Option(`--no-${option}`, `as --${option} off`));
     command.addOption(new Option(`--${option} <${kind.placeholder}>`, help + inParentheses(fallback)));

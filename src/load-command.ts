@@ -6,51 +6,69 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { BITSTREAM_SHA256 } from './board.ts';
+import { addOptions, type Config, readConfig } from './config.ts';
+import { ConfigurationError } from './errors.ts';
 import { loadFpga } from './fpga/bitstream/load.ts';
-import { openDevmem } from './fpga/bus/devmem.ts';
-import { wrongConstants } from './fpga/identity.ts';
+import { checkUnused, openDevmem } from './fpga/bus/devmem.ts';
 import { openLog } from './log.ts';
 
 const FOLDER = '/usr/lib/pitayad/fpga';
 
-interface LoadChoice {
-  readonly bitstream: string;
-  readonly overlay?: string;
-  readonly sha256: string;
-  readonly force?: boolean;
-}
+/** What of the configuration concerns the FPGA, and so is an option here. */
+const SETTINGS = ['bitstream', 'bitstream_sha256', 'overlay', 'board', 'root', 'log_level', 'log_format'] as const;
+
+/** systemd answers at once, or is in trouble. */
+const SYSTEMCTL_MS = 5000;
 
 export function loadCommand(program: Command): void {
-  program
+  const command = program
     .command('load-fpga')
     .description('configure the FPGA with PyRPL’s design, unless it runs already (as root; not yet run on hardware)')
-    .option('--bitstream <FILE>', 'the design', `${FOLDER}/red_pitaya.bin`)
-    .option('--sha256 <HEX>', 'what its SHA-256 must be', BITSTREAM_SHA256)
-    .option('--overlay <FILE>', 'device-tree overlay that sets the clocks', `${FOLDER}/red_pitaya.dtbo`)
-    .option('--force', 'load it even if it runs: outputs and locks are lost')
-    .action(async (choice: LoadChoice) => {
-      const log = openLog({ level: 'info', format: undefined });
-      const outcome = await loadFpga({ ...choice, root: '/', log, identified, unitState });
-      log.info({ bitstream: choice.bitstream }, outcome === 'loaded' ? 'the FPGA is loaded' : 'the FPGA was running');
+    .option('--force', 'load it even if it runs: outputs and locks are lost');
+  addOptions(command, SETTINGS).action(async ({ force }: { force?: boolean }) => {
+    const config = readConfig(command);
+    const log = openLog({ level: config.log_level, format: config.log_format });
+    const { root, board } = config;
+    const outcome = await loadFpga({
+      ...designOf(config),
+      ...{ root, board, log, unitState },
+      force: force === true,
+      registers: () => openDevmem({ root }),
+      checkUnused: () => checkUnused({ root }),
     });
+    log.info(outcome === 'loaded' ? 'the FPGA is loaded' : 'the FPGA was running: nothing was touched');
+  });
 }
 
-async function identified(): Promise<boolean> {
-  const bus = openDevmem();
-  try {
-    return (await wrongConstants(bus)) === 0;
-  } finally {
-    await bus.close();
+/** @throws ConfigurationError: an image without its checksum, or the other way round */
+function designOf(config: Config): { bitstream: string; sha256: string; overlay: string | undefined } {
+  const { bitstream, bitstream_sha256: sha256, overlay } = config;
+  if ((bitstream === undefined) !== (sha256 === undefined)) {
+    throw new ConfigurationError('bitstream and bitstream_sha256 are given together, or neither; nothing was loaded');
   }
+  if (bitstream === undefined || sha256 === undefined) {
+    const ours = { bitstream: `${FOLDER}/red_pitaya.bin`, sha256: BITSTREAM_SHA256 };
+    return { ...ours, overlay: overlay ?? `${FOLDER}/red_pitaya.dtbo` };
+  }
+  // PyRPL's overlay is for PyRPL's image alone.
+  return { bitstream, sha256, overlay };
 }
 
-/** As systemd has it; undefined where there is no such unit, or no systemd. */
-async function unitState(unit: string): Promise<string | undefined> {
+/**
+ * As systemd has it; undefined where there is no such unit, or no systemd.
+ * @throws ConfigurationError: it does not answer
+ */
+export async function unitState(unit: string): Promise<string | undefined> {
   try {
-    const { stdout } = await promisify(execFile)('systemctl', ['show', '-p', 'LoadState,SubState', '--', unit]);
+    const { stdout } = await promisify(execFile)('systemctl', ['show', '-p', 'LoadState,SubState', '--', unit], {
+      timeout: SYSTEMCTL_MS,
+    });
     const value = (name: string): string | undefined => new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1];
     return value('LoadState') === 'loaded' ? value('SubState') : undefined;
-  } catch {
+  } catch (error) {
+    if (error instanceof Error && 'killed' in error && error.killed === true) {
+      throw new ConfigurationError(`systemctl does not tell of ${unit} within ${SYSTEMCTL_MS / 1e3} s`);
+    }
     return undefined;
   }
 }

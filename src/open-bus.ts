@@ -1,14 +1,59 @@
-/** Which way to the registers the configuration names. */
+/** The way to the registers that the configuration names, with what guards it: nothing is served before it is known whose they are. */
 import type { Logger } from 'pino';
 import type { BusChoice, Config } from './config.ts';
+import { ConfigurationError } from './errors.ts';
 import type { RegisterBus } from './fpga/bus/bus.ts';
 import { openDevmem } from './fpga/bus/devmem.ts';
+import { type GuardedBus, guarded } from './fpga/bus/guarded.ts';
 import { openMonitor } from './fpga/bus/monitor.ts';
 import { openSimulator } from './fpga/bus/simulator/simulator.ts';
+import { wrongConstants } from './fpga/identity.ts';
+import { type IdentityWatch, watchIdentity } from './fpga/identity-watch.ts';
+
+export interface Registers {
+  readonly bus: GuardedBus;
+  /** undefined: the registers are this process's own (the simulator). */
+  readonly watch: IdentityWatch | undefined;
+}
+
+/**
+ * Opens the registers, sees that they are those of PyRPL's design before anything else is read or written, and watches
+ * that they stay so: when they don't, all access ends.
+ * @throws ConfigurationError, BusError: the registers are not there, or not PyRPL's
+ */
+export async function openRegisters(choice: BusChoice, config: Config, log: Logger): Promise<Registers> {
+  return guardRegisters(await openBus(choice, config, log), choice.kind === 'devmem' ? config.root : undefined, log);
+}
+
+/** The same for a bus that is open. It is closed if it is none of PyRPL's design. */
+export async function guardRegisters(open: RegisterBus, root: string | undefined, log: Logger): Promise<Registers> {
+  const bus = guarded(open);
+  if (bus.name === 'simulator') return { bus, watch: undefined };
+  const watch = watchIdentity({
+    bus,
+    root,
+    lost: (sentence) => {
+      bus.forbid(sentence);
+      log.error(sentence);
+    },
+  });
+  try {
+    if ((await wrongConstants(bus)) > 0) {
+      throw new ConfigurationError(
+        `what answers at ${bus.name} is not PyRPL’s design: load it first (pitayad load-fpga on the board)`,
+      );
+    }
+  } catch (error) {
+    watch.stop();
+    await bus.close();
+    throw error;
+  }
+  return { bus, watch };
+}
 
 /** @throws ConfigurationError, BusError: the registers are not there */
 export async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<RegisterBus> {
-  if (choice.kind === 'devmem') return openDevmem();
+  if (choice.kind === 'devmem') return openDevmem({ root: config.root });
   if (choice.kind === 'simulator') return openSimulator({ frontEnd: config.front_end });
   const { host, port } = choice;
   return openMonitor({

@@ -9,11 +9,10 @@ import { announceByAvahi, avahiTakes } from './discovery/avahi.ts';
 import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
-import { lastLoad } from './fpga/bitstream/load.ts';
-import { wrongConstants } from './fpga/identity.ts';
+import { lastLoad } from './fpga/bitstream/loaded.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
-import { openBus } from './open-bus.ts';
+import { openRegisters } from './open-bus.ts';
 import { allowedPeers } from './server/admission.ts';
 import { openDialling } from './server/dial/dialling.ts';
 import { resetOnDeath } from './server/dial/sudden-end.ts';
@@ -61,14 +60,9 @@ export async function serve(config: Config, remarks: readonly string[] = []): Pr
 
 async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const choice: BusChoice = config.bus ?? { kind: isRedPitaya() ? 'devmem' : 'simulator' };
-  const bus = await openBus(choice, config, log);
+  const { bus, watch } = await openRegisters(choice, config, log);
   ends.push(() => bus.close());
-
-  if ((await wrongConstants(bus)) > 0) {
-    throw new ConfigurationError(
-      `what answers at ${bus.name} is not PyRPL’s design: load it first (pitayad load-fpga on the board)`,
-    );
-  }
+  ends.push(() => watch?.stop());
   const identity = await identify(bus);
   const statePath = config.state ?? (choice.kind === 'devmem' ? join(STATE_FOLDER, 'state.json') : undefined);
   const instrument = await openInstrument({
@@ -78,9 +72,10 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     onStop: config.outputs_on_stop,
     gracePeriod: config.grace_period,
     frequencyCorrection: config.frequency_correction,
-    wiring: readWiring(config, choice.kind === 'devmem' ? config.eeprom : undefined, log),
+    wiring: readWiring(config, choice.kind === 'devmem' ? join(config.root, config.eeprom) : undefined, log),
     saveEveryMs: config.save_every_ms,
-    fpgaLoad: choice.kind === 'devmem' ? lastLoad() : undefined,
+    fpgaLoad: choice.kind === 'devmem' ? lastLoad(config.root) : undefined,
+    fpgaLost: () => bus.forbidden,
     ...(statePath ? { statePath } : {}),
   });
   // A daemon that never served leaves the outputs to the one that does.

@@ -80,6 +80,8 @@ test('every setting has its option', ({ file }) => {
     ...['--max-message-bytes', '65536', '--max-queued-bytes', '1048576', '--save-every-ms', '100'],
     ...['--grace-period', '7', '--in1', 'HV', '--in2', 'LV', '--calibration', 'off', '--eeprom', 'e.bin'],
     ...['--frequency-correction', '1.00002'],
+    ...['--board', 'STEM_125-14_v1.0', '--bitstream', 'x.bin', '--bitstream-sha256', 'A1'.repeat(32)],
+    ...['--overlay', 'x.dtbo', '--root', '/board'],
     ...['--dial', 'scope@pc.lab,asg0.frequency@[fe80::1%eth0]:7000'],
   );
   assert.deepEqual(config, {
@@ -99,6 +101,11 @@ test('every setting has its option', ({ file }) => {
     calibration: 'off',
     eeprom: 'e.bin',
     frequency_correction: 1.00002,
+    board: 'STEM_125-14_v1.0',
+    bitstream: 'x.bin',
+    bitstream_sha256: 'a1'.repeat(32),
+    overlay: 'x.dtbo',
+    root: '/board',
     outputs_on_stop: 'zero',
     save_every_ms: 100,
     log_level: 'trace',

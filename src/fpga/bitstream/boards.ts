@@ -7,6 +7,10 @@
 export const CHIPS = { z7010: 0x0372_2093, z7020: 0x0372_7093 } as const;
 export type Chip = keyof typeof CHIPS;
 
+export function isChip(name: string | undefined): name is Chip {
+  return name !== undefined && Object.hasOwn(CHIPS, name);
+}
+
 export interface BoardModel {
   /** `STEM_125-14_v1.1`, as the EEPROM has it. */
   readonly hwRev: string;

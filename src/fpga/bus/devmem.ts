@@ -4,6 +4,7 @@
  * bus answers. Nothing else may touch the mapping: buffer reads, DataView and typed-array copies move bytes or more.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { BusError, ConfigurationError } from '../../errors.ts';
 import { checkAccess } from './access.ts';
 import { type BusTraffic, FPGA_WINDOW, type RegisterBus } from './bus.ts';
@@ -12,8 +13,10 @@ import { loadNative, type Native } from './native.ts';
 import { checkOperating } from './operating.ts';
 
 export interface DevmemOptions {
-  /** The device; any file will do for a test. Default `/dev/mem`, which is opened only while the FPGA operates. */
+  /** The registers' file alone, for a test: no FPGA is asked whether it operates. Default: `dev/mem` below the root. */
   readonly path?: string;
+  /** Where the file system of the board begins; for tests. Default `/`. */
+  readonly root?: string;
   /** Where in that file the FPGA's window starts, in bytes: a multiple of the page size. Default: its physical address. */
   readonly offset?: number;
   /** How much of the window is mapped. Default: all of it. */
@@ -22,7 +25,7 @@ export interface DevmemOptions {
   readonly nativeFolder?: string;
 }
 
-const DEVMEM = '/dev/mem';
+const DEVMEM = 'dev/mem';
 
 /**
  * Up to here a block is copied in place: 512 words take the bus some 80 µs, and handing a block to a thread takes the
@@ -35,14 +38,15 @@ const LAST_OFFSET = 0x7fff_ffff;
 
 /**
  * Opens, locks and maps the registers.
- * @throws ConfigurationError: no add-ons, no such file, no right to it, too short, in use by another process, or (for
- *   `/dev/mem`) an FPGA that is not configured with the PyRPL design.
+ * @throws ConfigurationError: no add-ons, no such file, no right to it, too short, in use by another process, or
+ *   (unless `path` is given) an FPGA that is not configured with the PyRPL design.
  */
 export function openDevmem(options: DevmemOptions = {}): RegisterBus {
-  const { path = DEVMEM, offset = FPGA_WINDOW.base, bytes = FPGA_WINDOW.bytes } = options;
+  const { root = '/', offset = FPGA_WINDOW.base, bytes = FPGA_WINDOW.bytes } = options;
+  const path = options.path ?? join(root, DEVMEM);
   checkPlace(offset, bytes);
   const native = loadNative(options.nativeFolder);
-  if (path === DEVMEM) checkOperating();
+  if (options.path === undefined) checkOperating(root);
   const fd = openFile(path);
   try {
     const stat = fstatSync(fd);
@@ -54,6 +58,22 @@ export function openDevmem(options: DevmemOptions = {}): RegisterBus {
   } catch (error) {
     closeSync(fd);
     throw error;
+  }
+}
+
+/**
+ * Whether no other process has the registers; nothing is mapped, and the FPGA need not run.
+ * @throws ConfigurationError that says who has them
+ */
+export function checkUnused({ root = '/', nativeFolder }: DevmemOptions = {}): void {
+  const path = join(root, DEVMEM);
+  const native = loadNative(nativeFolder);
+  const fd = openFile(path);
+  try {
+    lockExclusively(native, fd, path);
+    unlock(native, fd);
+  } finally {
+    closeSync(fd);
   }
 }
 

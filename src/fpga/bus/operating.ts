@@ -1,8 +1,9 @@
 /**
  * Is the FPGA configured, and with the PyRPL design? To be asked before its registers are mapped: an access to an
- * FPGA that is not configured hangs the processor until the watchdog resets the board.
+ * FPGA that is not configured hangs the processor until the watchdog resets the board. All of it is read from files;
+ * no register is touched.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationError } from '../../errors.ts';
 
@@ -12,34 +13,76 @@ const SIGNS = [
   { file: 'sys/bus/platform/drivers/xdevcfg/f8007000.devcfg/prog_done', operating: '1' },
 ] as const;
 
-/** Written by whatever loads a design: pitayad, PyRPL and the board's own web applications. */
-const LOADED = 'tmp/loaded_fpga.inf';
+/** Written by whatever loads a design: pitayad, PyRPL and the board's own web applications. (OS 1.04 has only ours.) */
+export const LOADED = 'tmp/loaded_fpga.inf';
+
+export interface FpgaState {
+  /** Of the kernel's sign, as an absolute path. */
+  readonly file: string;
+  /** What it says. */
+  readonly says: string;
+  readonly operating: boolean;
+}
+
+/**
+ * What the kernel says of the FPGA; undefined: this kernel shows none.
+ * @param root Where the file system of the board starts; for tests.
+ */
+export function fpgaState(root: string = '/'): FpgaState | undefined {
+  for (const { file, operating } of SIGNS) {
+    const says = text(join(root, file));
+    if (says !== undefined) return { file: `/${file}`, says, operating: says === operating };
+  }
+  return undefined;
+}
+
+/** The name of the design that runs, as its loader wrote it down; undefined: nobody did. */
+export function loadedDesign(root: string = '/'): string | undefined {
+  return text(join(root, LOADED));
+}
+
+/**
+ * Different after every load of a design by anybody who says so, even of the same design. undefined: nobody said so.
+ * (Reading the file keeps it from being swept out of /tmp as unused.)
+ */
+export function loadedAt(root: string = '/'): string | undefined {
+  try {
+    const { ino, mtimeNs } = statSync(join(root, LOADED), { bigint: true });
+    return `${ino}-${mtimeNs}`;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Why registers must not be touched, as far as files tell: not configured, no way to tell, or another design than
+ * PyRPL's. undefined: they may.
+ */
+export function whyNotOperating(root: string = '/'): string | undefined {
+  const state = fpgaState(root);
+  if (state === undefined) {
+    return 'this kernel shows no FPGA (neither fpga_manager nor xdevcfg): devmem works on a Red Pitaya only';
+  }
+  if (!state.operating) {
+    return `the FPGA is not configured (${state.file} says ${state.says}): load the PyRPL design before pitayad starts`;
+  }
+  const design = loadedDesign(root);
+  if (design === undefined || !/pyrpl|pitayad/i.test(design)) {
+    return (
+      `the FPGA does not run the PyRPL design (/${LOADED} ${design === undefined ? 'is missing' : `says ${design}`}): ` +
+      'load it before pitayad starts'
+    );
+  }
+  return undefined;
+}
 
 /**
  * @param root Where the file system of the board starts; for tests.
- * @throws ConfigurationError: not configured, no way to tell, or another design than PyRPL's.
+ * @throws ConfigurationError with `whyNotOperating`
  */
 export function checkOperating(root: string = '/'): void {
-  const state = SIGNS.map(({ file, operating }) => ({ file, operating, found: text(join(root, file)) })).find(
-    ({ found }) => found !== undefined,
-  );
-  if (state === undefined) {
-    throw new ConfigurationError(
-      'this kernel shows no FPGA (neither fpga_manager nor xdevcfg): devmem works on a Red Pitaya only',
-    );
-  }
-  if (state.found !== state.operating) {
-    throw new ConfigurationError(
-      `the FPGA is not configured (/${state.file} says ${state.found}): load the PyRPL design before pitayad starts`,
-    );
-  }
-  const design = text(join(root, LOADED));
-  if (design === undefined || !/pyrpl|pitayad/i.test(design)) {
-    throw new ConfigurationError(
-      `the FPGA does not run the PyRPL design (/${LOADED} ${design === undefined ? 'is missing' : `says ${design}`}): ` +
-        'load it before pitayad starts',
-    );
-  }
+  const reason = whyNotOperating(root);
+  if (reason !== undefined) throw new ConfigurationError(reason);
 }
 
 function text(path: string): string | undefined {

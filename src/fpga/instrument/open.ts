@@ -3,7 +3,7 @@
  * instrument.ts for what it promises to the doors.
  */
 import type { Logger } from 'pino';
-import { PitayadError, Refusal } from '../../errors.ts';
+import { BusError, PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { CLOCK_HZ, type RegisterBus } from '../bus/bus.ts';
 import { scalesOf, type Wiring } from '../calibration.ts';
@@ -45,6 +45,8 @@ export interface OpenOptions {
   readonly freshlyLoaded?: boolean;
   /** Which load of the FPGA this is (see `lastLoad`); without, it counts as running. */
   readonly fpgaLoad?: string | undefined;
+  /** Why the FPGA is not ours any more: then nothing is answered, not even from memory. Default: it stays ours. */
+  readonly fpgaLost?: () => string | undefined;
   /** The real clock is 125 MHz times this. Default 1. */
   readonly frequencyCorrection?: number;
   /** Jumpers of the inputs, and the board's calibration. Default: LV, and none. */
@@ -192,6 +194,8 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
   function checkOpen(): void {
     if (closed) throw new PitayadError('The instrument is closed.');
+    const lost = options.fpgaLost?.();
+    if (lost !== undefined) throw new BusError(lost);
   }
 
   function tell<T>(listeners: ReadonlySet<(event: T) => void>, event: T): void {
@@ -280,6 +284,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     },
 
     async transferFunction(name, frequencies, extraDelay = 0) {
+      checkOpen();
       const found = moduleOf(name).driver.response(frequencies, extraDelay);
       if (found) return found;
       const known = [...parts.values()].filter(({ driver }) => driver.response([], 0)).map((part) => part.name);
@@ -335,6 +340,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     },
 
     async status() {
+      checkOpen();
       const saturated = await moduleOf('asg0').driver.get(['out1_saturated', 'out2_saturated']);
       return {
         since: startedAt,
@@ -370,7 +376,9 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       owners.close();
       await stopRecorders('pitayad, which ends');
       await state?.close();
-      if (outputs === 'zero') await allOff('pitayad, which ends');
+      if (outputs !== 'zero') return;
+      if (options.fpgaLost?.() === undefined) await allOff('pitayad, which ends');
+      else log.warn('the outputs are not set to zero: the FPGA is not ours any more');
     },
   };
 }

@@ -1,11 +1,15 @@
 /**
- * A board's file system with what the kernel shows of the FPGA, and a kernel that acts on what is written there, as far
- * as the sources of the drivers say. And bitstreams: only their heads are real.
+ * A board's file system with what the kernel shows of the FPGA, a kernel that acts on what is written there, as far as the
+ * sources of the drivers say, and registers that remember who asked them. And bitstreams: only their heads are real.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import type { KernelFiles } from '../../../src/fpga/bitstream/kernel.ts';
+import type { RegisterBus } from '../../../src/fpga/bus/bus.ts';
+import { recordingBus } from '../recording-bus.ts';
 
 export type Os = '1.04' | '2.x' | '3.x';
 
@@ -26,32 +30,65 @@ export function bitstream(idcode: number, { swapped = false, header = '' } = {})
 
 export const sha256 = (data: Buffer): string => createHash('sha256').update(data).digest('hex');
 
+/** Constants of PyRPL's design: 24, 32 … (FPGA.md, section 16). */
+export const IDENTITY: readonly (readonly [address: number, value: number])[] = [
+  [0x4030_020c, 24],
+  [0x4030_0204, 32],
+  [0x4034_0204, 29],
+  [0x4035_0214, 24],
+  [0x4035_0208, 32],
+];
+
+/** One access to a register, and whether the FPGA ran then: if not, a real board hangs. */
+export interface Access {
+  readonly write: boolean;
+  readonly address: number;
+  readonly operating: boolean;
+}
+
 export interface FakeBoard {
   readonly root: string;
+  readonly files: KernelFiles;
   write(path: string, content: string | Buffer): void;
   read(path: string): string | undefined;
   /** The words that the kernel configured the FPGA with last. */
   configured(): Buffer | undefined;
   /** How often it did. */
   loads(): number;
+  /** Overlays that are applied. */
+  readonly overlays: ReadonlySet<string>;
+  /** Maps the registers of the design that runs; every access is in `accesses`. */
+  registers(): RegisterBus;
+  readonly accesses: readonly Access[];
   end(): void;
 }
 
 export interface FakeOptions {
   readonly os: Os;
   readonly hwRev?: string;
-  /** The kernel takes the image and says nothing, but the FPGA does not run. */
+  /** What the processor says that it is; by default what an emulator says, nothing. */
+  readonly socId?: string;
+  /** A design of another program runs. */
+  readonly foreign?: boolean;
+  /** The kernel takes the image and says nothing, but the FPGA stays as it is. */
   readonly failsSilently?: boolean;
   /** There is no configfs. */
   readonly withoutOverlays?: boolean;
+  /** The kernel takes no overlay of ours. */
+  readonly refusesOverlays?: boolean;
 }
 
 const MANAGER = 'sys/class/fpga_manager/fpga0';
 const PROG_DONE = 'sys/bus/platform/drivers/xdevcfg/f8007000.devcfg/prog_done';
-const OVERLAYS = 'configfs/device-tree/overlays';
+const FOREIGN = Buffer.from('v0.94');
 
-export function fakeBoard({ os, hwRev = 'STEM_125-14_v1.1', failsSilently, withoutOverlays }: FakeOptions): FakeBoard {
+export function fakeBoard(options: FakeOptions): FakeBoard {
+  const { os, hwRev = 'STEM_125-14_v1.1', socId = '0x0', foreign, failsSilently, withoutOverlays } = options;
   const root = mkdtempSync(join(tmpdir(), 'pitayad-board-'));
+  // By fpgautil, or by systemd.
+  const overlayFolder = `${os === '2.x' ? 'configfs' : 'sys/kernel/config'}/device-tree/overlays`;
+  const overlays = new Set<string>();
+  const accesses: Access[] = [];
   let configured: Buffer | undefined;
   let loads = 0;
 
@@ -65,53 +102,91 @@ export function fakeBoard({ os, hwRev = 'STEM_125-14_v1.1', failsSilently, witho
   const eeprom = Buffer.alloc(8192, 0xff);
   eeprom.write(`\0\0\0\0hw_rev=${hwRev}\0ethaddr=00:26:32:f0:00:01\0\0`, 0x1800, 'latin1');
   write('sys/bus/i2c/devices/0-0050/eeprom', eeprom);
+  write('sys/devices/soc0/soc_id', `${socId}\n`);
   write('proc/sys/kernel/random/boot_id', 'c0ffee\n');
+  for (const folder of ['lib/firmware', 'run', 'tmp']) mkdirSync(join(root, folder), { recursive: true });
   if (os === '1.04') {
     write('dev/xdevcfg', '');
-    write(PROG_DONE, '0\n');
+    write(PROG_DONE, foreign ? '1\n' : '0\n');
   } else {
-    write(`${MANAGER}/state`, 'unknown\n');
+    write(`${MANAGER}/state`, foreign ? 'operating\n' : 'unknown\n');
     write(`${MANAGER}/flags`, '');
     write(`${MANAGER}/firmware`, '');
-    if (!withoutOverlays) mkdirSync(join(root, OVERLAYS, 'Led'), { recursive: true });
+    if (foreign) write('tmp/loaded_fpga.inf', 'v0.94\n');
+    for (const name of withoutOverlays ? [] : ['Led', ...(foreign ? ['v0.94'] : [])]) {
+      overlays.add(name);
+      mkdirSync(join(root, overlayFolder, name), { recursive: true });
+    }
   }
+  if (foreign) configured = FOREIGN;
+
+  const operating = (): boolean =>
+    ['operating', '1'].includes((read(`${MANAGER}/state`) ?? read(PROG_DONE) ?? '').trim());
 
   function configure(words: Buffer): void {
-    configured = words;
     loads++;
     if (failsSilently) return;
+    configured = words;
     if (os === '1.04') write(PROG_DONE, '1\n');
     else write(`${MANAGER}/state`, 'operating\n');
   }
 
-  /** What the drivers do with what was written since. */
-  function act(): void {
-    if (os === '1.04') {
-      const words = readFileSync(join(root, 'dev/xdevcfg'));
-      if (words.length === 0) return;
-      write('dev/xdevcfg', '');
-      configure(words);
-      return;
-    }
-    const overlay = join(root, OVERLAYS, 'pitayad/dtbo');
-    const named = existsSync(overlay) ? /([\w.]+\.bin)\0/.exec(readFileSync(overlay, 'latin1'))?.[1] : undefined;
-    const firmware = named ?? read(`${MANAGER}/firmware`);
-    if (!firmware) return;
-    rmSync(overlay, { force: true });
-    write(`${MANAGER}/firmware`, '');
-    configure(readFileSync(join(root, 'lib/firmware', firmware)));
+  function loadFirmware(name: string): void {
+    configure(readFileSync(join(root, 'lib/firmware', name)));
   }
 
-  const timer = setInterval(act, 2);
+  /** What the drivers do at once with what is written. */
+  const files: KernelFiles = {
+    async write(path, content) {
+      await writeFile(path, content);
+      if (path.endsWith('dev/xdevcfg')) configure(Buffer.from(content));
+      if (path.endsWith(`${MANAGER}/firmware`)) loadFirmware(String(content));
+      if (path.includes(overlayFolder) && basename(path) === 'path') {
+        if (options.refusesOverlays) throw Object.assign(new Error('EINVAL: invalid argument'), { code: 'EINVAL' });
+        const overlay = readFileSync(join(root, 'lib/firmware', String(content)), 'latin1');
+        loadFirmware(/([\w.]+\.bin)\0/.exec(overlay)?.[1] ?? '');
+        overlays.add(basename(dirname(path)));
+        writeFileSync(join(dirname(path), 'status'), 'applied\n');
+      }
+    },
+    async makeFolder(path) {
+      mkdirSync(path);
+      writeFileSync(join(path, 'status'), 'unapplied\n');
+    },
+    async removeFolder(path) {
+      rmSync(path, { recursive: true });
+      overlays.delete(basename(path));
+    },
+  };
+
+  function registers(): RegisterBus {
+    const bus = recordingBus();
+    if (configured !== FOREIGN) for (const [address, value] of IDENTITY) bus.preset(address, value);
+    const noted =
+      <A extends unknown[], R>(isWrite: boolean, access: (address: number, ...rest: A) => R) =>
+      (address: number, ...rest: A): R => {
+        accesses.push({ write: isWrite, address, operating: operating() });
+        return access(address, ...rest);
+      };
+    return {
+      ...bus,
+      read: noted(false, bus.read),
+      readBlock: noted(false, bus.readBlock),
+      write: noted(true, bus.write),
+      writeBlock: noted(true, bus.writeBlock),
+    };
+  }
+
   return {
     root,
+    files,
     write,
     read,
     configured: () => configured,
     loads: () => loads,
-    end() {
-      clearInterval(timer);
-      rmSync(root, { recursive: true });
-    },
+    overlays,
+    registers,
+    accesses,
+    end: () => rmSync(root, { recursive: true }),
   };
 }

@@ -24,13 +24,14 @@ export function loadCommand(program: Command): void {
   const command = program
     .command('load-fpga')
     .description('configure the FPGA with PyRPL’s design, unless it runs already (as root; not yet run on hardware)')
+    .option('--sha256 <HEX>', 'what the SHA-256 of the design that comes with pitayad must be', BITSTREAM_SHA256)
     .option('--force', 'load it even if it runs: outputs and locks are lost');
-  addOptions(command, SETTINGS).action(async ({ force }: { force?: boolean }) => {
+  addOptions(command, SETTINGS).action(async ({ force, sha256 }: { force?: boolean; sha256: string }) => {
     const config = readConfig(command);
     const log = openLog({ level: config.log_level, format: config.log_format });
     const { root, board } = config;
     const outcome = await loadFpga({
-      ...designOf(config),
+      ...designOf(config, sha256),
       ...{ root, board, log, unitState },
       force: force === true,
       registers: () => openDevmem({ root }),
@@ -41,13 +42,13 @@ export function loadCommand(program: Command): void {
 }
 
 /** @throws ConfigurationError: an image without its checksum, or the other way round */
-function designOf(config: Config): { bitstream: string; sha256: string; overlay: string | undefined } {
+function designOf(config: Config, shipped: string): { bitstream: string; sha256: string; overlay: string | undefined } {
   const { bitstream, bitstream_sha256: sha256, overlay } = config;
   if ((bitstream === undefined) !== (sha256 === undefined)) {
     throw new ConfigurationError('bitstream and bitstream_sha256 are given together, or neither; nothing was loaded');
   }
   if (bitstream === undefined || sha256 === undefined) {
-    const ours = { bitstream: `${FOLDER}/red_pitaya.bin`, sha256: BITSTREAM_SHA256 };
+    const ours = { bitstream: `${FOLDER}/red_pitaya.bin`, sha256: shipped };
     return { ...ours, overlay: overlay ?? `${FOLDER}/red_pitaya.dtbo` };
   }
   // PyRPL's overlay is for PyRPL's image alone.

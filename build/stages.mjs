@@ -224,7 +224,7 @@ async function native() {
   const reason = unsupported();
   if (reason) throw new Missing(reason);
   await buildNative();
-  return uvu('bus/devmem\\.test\\.ts$');
+  return uvu('bus/devmem.*\\.test\\.ts$');
 }
 
 /** The drivers against the reference Verilog, which is built from the reference material if that is there. */

@@ -52,7 +52,7 @@ export async function guardRegisters(open: RegisterBus, root: string | undefined
 }
 
 /** @throws ConfigurationError, BusError: the registers are not there */
-export async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<RegisterBus> {
+async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<RegisterBus> {
   if (choice.kind === 'devmem') return openDevmem({ root: config.root });
   if (choice.kind === 'simulator') return openSimulator({ frontEnd: config.front_end });
   const { host, port } = choice;

@@ -10,7 +10,7 @@ import { openInstrument } from './fpga/instrument/open.ts';
 import { LOOPS } from './fpga/instrument/selftest/bench.ts';
 import { type Figure, type Finding, type SelftestReport, within } from './fpga/instrument/selftest/figures.ts';
 import { openLog } from './log.ts';
-import { openBus } from './open-bus.ts';
+import { openRegisters } from './open-bus.ts';
 import { doorOptions } from './serve.ts';
 import { type BoardClient, connectBoard } from './server/client.ts';
 import { listen, PYMODAQ_PORT } from './server/listen.ts';
@@ -57,7 +57,7 @@ interface Place {
 /** The board as the daemon would serve it, for this process alone. */
 async function ownDaemon(config: Config): Promise<Place & { end(): Promise<void> }> {
   const log = openLog({ level: 'error', format: config.log_format });
-  const bus = await openBus(config.bus ?? { kind: 'simulator' }, config, log);
+  const { bus, watch } = await openRegisters(config.bus ?? { kind: 'simulator' }, config, log);
   try {
     const instrument = await openInstrument({ bus, identity: await identify(bus), log });
     const door = await listen(instrument, log, { ...doorOptions(config), listen: { host: '127.0.0.1', port: 0 } });
@@ -67,10 +67,12 @@ async function ownDaemon(config: Config): Promise<Place & { end(): Promise<void>
       async end() {
         await door.close();
         await instrument.close();
+        watch?.stop();
         await bus.close();
       },
     };
   } catch (error) {
+    watch?.stop();
     await bus.close();
     throw error;
   }

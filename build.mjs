@@ -12,6 +12,7 @@
  *     node build.mjs bench|soak [options]
  *     node build.mjs release [options]     dist/release: what goes onto a board, as a tree and as a Debian package;
  *                                          options: build/release/release.mjs
+ *     node build.mjs sdcard IMAGE --out FILE [options]   an SD-card image with pitayad in it (--help: the options)
  */
 import { spawn } from 'node:child_process';
 import {
@@ -72,6 +73,10 @@ const commands = {
     await setup();
     const { release } = await import('./build/release/release.mjs');
     await release(args);
+  },
+  async sdcard(args) {
+    await setup();
+    await script('build/release/sdcard/main.ts', args);
   },
   async docs() {
     await setup();

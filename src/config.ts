@@ -190,15 +190,14 @@ export const settings = {
     'whether the calibration in the board’s EEPROM is applied; off: nominal volts, as PyRPL has them',
   ),
   eeprom: setting(file, `/${EEPROM}`, 'the EEPROM of the board'),
-  board: optional(
-    hwRev,
-    'which Red Pitaya this is, for load-fpga, where its EEPROM does not say so (STEM_125-14_v1.1 …)',
+  board: notFromCard(
+    optional(hwRev, 'which Red Pitaya this is, for load-fpga, where its EEPROM does not say so (STEM_125-14_v1.1 …)'),
   ),
   bitstream: optional(
     file,
     'another design than PyRPL’s own image, for load-fpga (default: red_pitaya.bin, which comes with pitayad)',
   ),
-  bitstream_sha256: optional(sha256, 'what the SHA-256 of that design must be'),
+  bitstream_sha256: notFromCard(optional(sha256, 'what the SHA-256 of that design must be')),
   overlay: optional(file, 'device-tree overlay that sets the clocks of the FPGA, for load-fpga (default: PyRPL’s)'),
   root: setting(file, '/', 'where the file system of the board begins, with devmem; for tests'),
   frequency_correction: setting(
@@ -291,6 +290,36 @@ export function addOptions(command: Command, keys: readonly (keyof Settings)[] =
   return command.option('--config <FILE>', `configuration file (default: ${CONFIG_FILE}, if it is there)`);
 }
 
+/** Gives a command the options of those settings that the card may have. */
+export function addCardOptions(command: Command): void {
+  addSettings(command, cardSettings());
+}
+
+function addSettings(command: Command, chosen: readonly [string, Setting<unknown>][]): void {
+  for (const [key, { kind, default: fallback, help }] of chosen) {
+    const option = optionOf(key);
+    if (kind.negatable) command.addOption(new Option(`--no-${option}`, `as --${option} off`));
+    command.addOption(new Option(`--${option} <${kind.placeholder}>`, help + inParentheses(fallback)));
+  }
+}
+
+function cardSettings(): [string, Setting<unknown>][] {
+  return Object.entries<Setting<unknown>>(settings).filter(([, one]) => mayBeOnCard(one));
+}
+
+function mayBeOnCard({ kind, notFromCard }: Setting<unknown>): boolean {
+  return kind !== file && !notFromCard;
+}
+
+/** A configuration for the card that sets nothing, and shows what can be set. */
+export function cardTemplate(): string {
+  const lines = cardSettings().map(([key, { default: fallback, help }]) => {
+    const value = Array.isArray(fallback) ? '[]' : (fallback ?? '');
+    return `# ${help}\n# ${key}: ${value}`.trimEnd();
+  });
+  return ['# Settings of pitayad, one KEY: VALUE a line; those behind a # are not set.', ...lines, ''].join('\n\n');
+}
+
 function inParentheses(fallback: unknown): string {
   return fallback === undefined || Array.isArray(fallback) ? '' : ` (default: ${fallback})`;
 }
@@ -316,14 +345,28 @@ export function readConfig(command: Command, card: Given = {}): Config {
 
 function fromCommandLine(command: Command): Given {
   const values: Record<string, unknown> = {};
-  for (const [key, { kind }] of Object.entries<Setting<unknown>>(settings)) {
-    const name = new Option(`--${optionOf(key)}`).attributeName();
-    if (command.getOptionValueSource(name) !== 'cli') continue;
-    const word: unknown = command.getOptionValue(name);
-    const raw = typeof word === 'string' ? (kind.fromWord?.(word) ?? word) : word;
+  for (const { key, kind, raw, word } of givenOptions(command)) {
     values[key] = judged(kind, raw, `--${optionOf(key)}`, word);
   }
   return values;
+}
+
+/**
+ * What a command line says in options of settings, as a file would have it.
+ * @throws ConfigurationError
+ */
+export function asInFile(command: Command): Given {
+  fromCommandLine(command);
+  return Object.fromEntries(givenOptions(command).map(({ key, raw }) => [key, raw]));
+}
+
+function givenOptions(command: Command) {
+  return Object.entries<Setting<unknown>>(settings).flatMap(([key, { kind }]) => {
+    const name = new Option(`--${optionOf(key)}`).attributeName();
+    if (command.getOptionValueSource(name) !== 'cli') return [];
+    const word: unknown = command.getOptionValue(name);
+    return [{ key, kind, word, raw: typeof word === 'string' ? (kind.fromWord?.(word) ?? word) : word }];
+  });
 }
 
 /**
@@ -372,7 +415,7 @@ export function parseConfig(text: string, path: string, author: 'root' | 'card' 
     const where = `${path}, line ${line}: ${key}`;
     const known = Object.entries<Setting<unknown>>(settings).find(([name]) => name === key)?.[1];
     if (known === undefined) throw new ConfigurationError(`${where} is not a setting${suggestion(key)}`);
-    if (author === 'card' && (known.kind === file || known.notFromCard)) {
+    if (author === 'card' && !mayBeOnCard(known)) {
       throw new ConfigurationError(`${where} cannot be set on the card, only in ${CONFIG_FILE}`);
     }
     values[key] = judged(known.kind, raw, where, raw);

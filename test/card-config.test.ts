@@ -98,7 +98,7 @@ test('a copy that is damaged, or cannot be written, is told and does no harm', (
 });
 
 test('it may set no names of files, no way to the registers, no address to listen at', () => {
-  const roots = ['bus', 'front_end', 'eeprom', 'listen', 'state'];
+  const roots = ['bus', 'board', 'front_end', 'eeprom', 'listen', 'state'];
   const refused = Object.keys(settings).filter((key) => {
     try {
       parseConfig(`${key}: {}\n`, 'pitayad.yaml', 'card');

@@ -50,8 +50,8 @@ export const commands = {
   detach: { answer: 'Reply', fields: ['module'], help: 'give up the module' },
   grab: {
     answer: 'Done',
-    fields: ['module', 'config', 'fresh', 'timeout', 'start', 'points'],
-    help: 'acquire a trace; `config`: settings to write first',
+    fields: ['module', 'config', 'fresh', 'timeout', 'start', 'points', 'statistics'],
+    help: 'measure: a trace, or what else the module brings; `config`: settings to write first; `statistics`: single values of the trace from time `from` to `to`',
   },
   configure: {
     answer: 'Reply',

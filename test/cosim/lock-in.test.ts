@@ -2,6 +2,7 @@
 import assert from 'node:assert';
 import { test } from 'uvu';
 import type { Complex } from '../../src/fpga/complex.ts';
+import type { Curve } from '../../src/fpga/instrument/instrument.ts';
 import { readPhasor } from '../../src/fpga/instrument/phasor.ts';
 import { iqRegisters } from '../../src/fpga/modules/iq.ts';
 import { registerFile } from '../../src/fpga/registers.ts';
@@ -142,6 +143,31 @@ if (program === undefined) {
     const counts = [...(channels[0]?.counts ?? [])];
     const amplitude = (Math.max(...counts) - Math.min(...counts)) / 2 / COUNTS;
     assert.ok(Math.abs(amplitude - 0.6) < 0.01, `${amplitude} V, not 0.6 V`);
+  });
+
+  test('as a detector: amplitude and phase of a sine at the input, over whole periods', async () => {
+    const { instrument, command } = bench();
+    // 125 clocks a period, so that its phase against the oscillator stays.
+    await command('adc 1 sine:1e6,0.3,0,0');
+    try {
+      await instrument.configure(me, 'iq1', { ...IDLE, input: 'in1', frequency: 1e6 });
+      await instrument.configure(me, 'iqs', { modules: 'iq1', duration: 1e-4 });
+      const measured = async (): Promise<{ amplitude: number; phase: number }> => {
+        const curve = (await instrument.grab(me, 'iqs', { timeout: GRAB_TIMEOUT }).result) as Curve;
+        const value = (name: string): number =>
+          curve.quantities.find((one) => one.name === name)?.channels[0]?.values[0] ?? Number.NaN;
+        return { amplitude: value('Amplitude'), phase: value('Phase') };
+      };
+      const first = await measured();
+      assert.ok(Math.abs(first.amplitude - 0.3) < 1e-3, `${first.amplitude} V`);
+      await instrument.configure(me, 'iq1', { phase: 90 });
+      const turned = await measured();
+      assert.ok(Math.abs(turned.amplitude - 0.3) < 1e-3, `${turned.amplitude} V`);
+      const by = (turned.phase - first.phase + 720) % 360;
+      assert.ok(Math.abs(by - 90) < 1, `turned by ${by} degrees`);
+    } finally {
+      await command('adc 1 loopback:8,1,0,1');
+    }
   });
 }
 

@@ -31,7 +31,20 @@ const JUDGES: Readonly<Record<keyof GrabOptions, Judge>> = {
   },
   start: wholeNumber(0, LAST_START),
   points: wholeNumber(1, SAMPLES),
+  statistics: {
+    holds: isWindow,
+    allowed:
+      'a dictionary with from and to, times in s on the axis of the trace, from not after to, or without one or both',
+  },
 };
+
+function isWindow(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { from, to, ...others }: Partial<Record<string, unknown>> = { ...value };
+  const isTime = (time: unknown): boolean => time === undefined || (typeof time === 'number' && Number.isFinite(time));
+  if (Object.keys(others).length > 0 || !isTime(from) || !isTime(to)) return false;
+  return typeof from !== 'number' || typeof to !== 'number' || from <= to;
+}
 
 /** @throws Refusal: an option that there is not, or a value that it cannot have. */
 export function checkGrabOptions(options: Readonly<Record<string, unknown>>): void {
@@ -45,5 +58,8 @@ export function checkGrabOptions(options: Readonly<Record<string, unknown>>): vo
     }
     if (value === undefined || judge.holds(value)) continue;
     throw new Refusal(`The ${name} of a grab is ${judge.allowed}, not ${show(value)}; nothing was changed.`);
+  }
+  if (options.statistics !== undefined && (options.start !== undefined || options.points !== undefined)) {
+    throw new Refusal('statistics of a grab have a window of their own, from and to; nothing was changed.');
   }
 }

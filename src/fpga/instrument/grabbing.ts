@@ -67,8 +67,10 @@ export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: 
       if (!recorder) throw new Refusal(`${name} measures nothing; what can be grabbed: ${measuring.join(', ')}.`);
       checkGrabOptions({ ...wanted });
       const { config, ...rest } = wanted;
-      if (!recorder.parts && (rest.start !== undefined || rest.points !== undefined)) {
-        throw new Refusal(`${name} is always grabbed whole: start and points are for traces; nothing was changed.`);
+      if (!recorder.parts && [rest.start, rest.points, rest.statistics].some((part) => part !== undefined)) {
+        throw new Refusal(
+          `${name} is always grabbed whole: start, points and statistics are for traces; nothing was changed.`,
+        );
       }
       if (config !== undefined && Object.keys(config).length > 0) {
         checkOwner(client, name);

@@ -25,10 +25,11 @@ import {
   startRolling,
 } from './acquisition.ts';
 import { deadlines } from './deadlines.ts';
-import type { Progress, Trace } from './instrument.ts';
+import type { Measurement, Progress, Statistics, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { type Recording, type Settings, sum, traceOf } from './recording.ts';
+import { statisticsOf, windowOf } from './statistics.ts';
 import { type Part, partOf, type Samples, timeAxis, tracePoints, union } from './trace.ts';
 
 /** Added to the duration of an acquisition where the request names no time-out, in s. */
@@ -50,6 +51,8 @@ interface Lease {
 interface Request {
   readonly fresh: boolean;
   readonly part: Partial<Part>;
+  /** In place of the part: its window. */
+  readonly statistics: Statistics | undefined;
   /** ms of performance.now(). */
   readonly since: number;
   /** In s; undefined: the default. */
@@ -163,6 +166,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
 
   function canJoin(run: Run, request: Request): boolean {
     if (run.part === undefined) return true;
+    if (request.statistics) return false;
     const wanted = partOf(tracePoints(settings().values.decimation), request.part);
     return (
       run.phase !== 'reading' &&
@@ -269,7 +273,8 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       await writesEnd();
       if (ending === 'interrupted' || outdated || unwanted(run)) return undefined;
       run.phase = 'reading';
-      run.part ??= union([...run.requests].map(({ part }) => partOf(total, part)));
+      run.part ??= union([...run.requests].flatMap((request) => wantedPart(request, axisOf(armed), total) ?? []));
+      if (unwanted(run)) return undefined;
       read = await readTrace(registers, armed, channels, run.part, ending, countsFor(run));
       clipped ||= read.some((samples) => samples.clipped);
       if (averages) {
@@ -278,13 +283,23 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       }
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
-    const axis = timeAxis({
-      decimation: values.decimation,
-      delay: run.armed.delay,
-      immediately: values.trigger_source === 'immediately',
-    });
     const counts = averages ? mean.mean() : read.map((samples) => samples.counts);
-    return { settings: present, channels, counts, part: run.part, ...axis, clipped, overwritten: 0 };
+    return { settings: present, channels, counts, part: run.part, ...axisOf(run.armed), clipped, overwritten: 0 };
+  }
+
+  const axisOf = ({ values, delay }: Armed): { t0: number; dt: number } =>
+    timeAxis({ decimation: values.decimation, delay, immediately: values.trigger_source === 'immediately' });
+
+  /** undefined: there is nothing of what it asks for, and it was told so. */
+  function wantedPart(request: Request, axis: { t0: number; dt: number }, total: number): Part | undefined {
+    if (!request.statistics) return partOf(total, request.part);
+    try {
+      return windowOf(request.statistics, axis, total);
+    } catch (error) {
+      request.fail(error);
+      drop(request);
+      return undefined;
+    }
   }
 
   async function roll(run: Run, present: Settings): Promise<Recording | undefined> {
@@ -365,8 +380,9 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
     if (run.toldAt !== undefined) tools.progress({ module: 'scope', fraction: 1, text: 'done' });
     const byPart = new Map<string, { readonly part: Part; readonly requests: Request[] }>();
-    for (const request of run.requests) {
-      const part = partOf(total, request.part);
+    for (const request of [...run.requests]) {
+      const part = wantedPart(request, recording, total);
+      if (!part) continue;
       const key = `${part.start}+${part.points}`;
       const same = byPart.get(key) ?? { part, requests: [] };
       same.requests.push(request);
@@ -392,16 +408,17 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       counters.grabs++;
       let request: Request | undefined;
       let held: Lease | undefined;
-      const result = new Promise<Trace>((resolve, reject) => {
-        const { fresh = true, timeout, start: first, points } = wanted;
+      const result = new Promise<Measurement>((resolve, reject) => {
+        const { fresh = true, timeout, start: first, points, statistics } = wanted;
         request = {
           fresh,
           timeout,
+          statistics,
           part: { ...(first === undefined ? {} : { start: first }), ...(points === undefined ? {} : { points }) },
           since: performance.now(),
           deliver(trace, lease) {
             held = lease;
-            resolve(trace);
+            resolve(statistics ? statisticsOf(trace) : trace);
           },
           fail: reject,
         };

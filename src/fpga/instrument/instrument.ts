@@ -48,6 +48,14 @@ export interface GrabOptions {
   /** Part of the trace: first point, and how many; only that part is read. Default: all. */
   readonly start?: number;
   readonly points?: number;
+  /** Single values in place of the trace: a Curve with mean, rms and peak-to-peak of each channel. */
+  readonly statistics?: Statistics;
+}
+
+/** The window of a trace whose statistics are taken, in s on its axis, both edges within. Default: the whole trace. */
+export interface Statistics {
+  readonly from?: number;
+  readonly to?: number;
 }
 
 /** One recorded channel, as the converter gave it: volts = counts · gain + offset. */
@@ -195,7 +203,7 @@ export interface Instrument {
   transferFunction(module: string, frequencies: readonly number[], extraDelay?: number): Promise<readonly Complex[]>;
 
   /** Starts, or joins, an acquisition. Synchronous refusals arrive through `result` too. */
-  grab(client: Client, module: 'scope', options?: GrabOptions): Grab<Trace>;
+  grab(client: Client, module: 'scope', options?: Omit<GrabOptions, 'statistics'>): Grab<Trace>;
   grab(client: Client, module: string, options?: GrabOptions): Grab;
 
   /** Ends what is running on the module, for all who wait for it: they get a Refusal "stopped by …". */

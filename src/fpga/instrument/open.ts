@@ -116,6 +116,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     // Drivers know their values by name; the declaration gives them their types.
     values: (name) => moduleOf(name).driver.values as Record<string, Value>,
     reserve: reserved.reserve,
+    visit: reserved.visit,
   };
   const parts = new Map(modules.map((declaration) => [declaration.name, open(declaration)]));
   const descriptions = [...parts.values()].map(({ driver }) => driver.description);

@@ -10,7 +10,7 @@ import type { Counters } from './counters.ts';
 import type { Client, Grab, GrabOptions, Measurement, Progress } from './instrument.ts';
 
 export interface Recorder {
-  /** Whether `start` and `points` may be asked for. */
+  /** Whether `start` and `points`, or `statistics`, may be asked for. */
   readonly parts?: boolean;
   /** Measures from now on. Options have been checked; settings that came along are written. */
   grab(client: Client, options: Omit<GrabOptions, 'config'>): Grab<Measurement>;
@@ -49,6 +49,20 @@ export interface RecorderTools {
    * @throws Refusal that names the holder, where somebody else owns one of them
    */
   reserve(client: Client, modules: readonly string[], by: string, signal: AbortSignal): Promise<Reservation>;
+  /**
+   * Uses modules for one measurement that writes none of their settings, beside everybody else; waits while another
+   * measurement has one of them for itself.
+   * @param signal gives up waiting (then the promise is rejected with the signal's reason)
+   */
+  visit(modules: readonly string[], signal: AbortSignal): Promise<Visit>;
+}
+
+/** Modules that one measurement looks at; nobody takes them for himself until it leaves. */
+export interface Visit {
+  /** Does this after one write of the module's settings and before the next. */
+  betweenWrites(module: string, job: () => Promise<void>): Promise<void>;
+  /** Once. */
+  leave(): void;
 }
 
 /** Modules that one measurement has for itself. */

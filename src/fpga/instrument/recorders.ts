@@ -1,9 +1,11 @@
 /** All modules that measure; a new one is one line here. */
+import { iqs } from '../modules/iqs.ts';
 import { networkanalyzer } from '../modules/network-analyzer.ts';
 import { sampler } from '../modules/sampler.ts';
 import { scope } from '../modules/scope.ts';
 import { spectrumanalyzer } from '../modules/spectrum-analyzer.ts';
 import { scopeRecorder } from './grabs.ts';
+import { iqsRecorder } from './iqs.ts';
 import { networkAnalyzerRecorder } from './network-analyzer.ts';
 import { type RecorderEntry, recorderOf } from './recorder.ts';
 import { samplerRecorder } from './sampler.ts';
@@ -14,4 +16,5 @@ export const recorders: readonly RecorderEntry[] = [
   recorderOf(networkanalyzer, networkAnalyzerRecorder),
   recorderOf(spectrumanalyzer, spectrumAnalyzerRecorder),
   recorderOf(sampler, samplerRecorder),
+  recorderOf(iqs, iqsRecorder),
 ];

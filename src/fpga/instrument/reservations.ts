@@ -4,11 +4,13 @@ import type { Client } from './instrument.ts';
 import type { Module } from './open.ts';
 import type { Ownership } from './ownership.ts';
 import type { RecorderTools, Reservation } from './recorder.ts';
+import type { Leave } from './turnstile.ts';
 
 type Former = Readonly<Record<string, Value>>;
 
 export interface Reservations {
   readonly reserve: RecorderTools['reserve'];
+  readonly visit: RecorderTools['visit'];
   /** Settings that a reserved module gets back; empty for others. */
   former(module: string): Former;
   /** The module, if it is reserved, gets back these values in place of the former ones. */
@@ -31,6 +33,23 @@ export async function settingsOf({ driver, settable, write }: Module): Promise<F
     return [];
   });
   return settings;
+}
+
+/** Beside others, as soon as nobody has the module for himself. */
+async function entered({ place }: Module, signal: AbortSignal): Promise<Leave> {
+  const entrance = place.pass();
+  if (typeof entrance === 'function') return entrance;
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => {
+      reject(signal.reason);
+      void entrance.then((unused) => unused());
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    void entrance.then((leave) => {
+      signal.removeEventListener('abort', giveUp);
+      if (!signal.aborted) resolve(leave);
+    });
+  });
 }
 
 export function reservations({ owners, moduleOf, checkOwner }: ReservationsOptions): Reservations {
@@ -87,8 +106,31 @@ export function reservations({ owners, moduleOf, checkOwner }: ReservationsOptio
     return reservation;
   };
 
+  const visit: RecorderTools['visit'] = async (names, signal) => {
+    const left: Leave[] = [];
+    const leave = (): void => {
+      for (const one of left.splice(0)) one();
+    };
+    try {
+      for (const name of [...names].sort()) left.push(await entered(moduleOf(name), signal));
+    } catch (error) {
+      leave();
+      throw error;
+    }
+    return {
+      async betweenWrites(name, job) {
+        await moduleOf(name).write(async () => {
+          await job();
+          return [];
+        });
+      },
+      leave,
+    };
+  };
+
   return {
     reserve,
+    visit,
     former: (name) => formers.get(name) ?? {},
     amend(name, values) {
       const former = formers.get(name);

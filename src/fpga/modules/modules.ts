@@ -4,6 +4,7 @@ import { asg0, asg1 } from './asg.ts';
 import { hk } from './hk.ts';
 import { iir } from './iir.ts';
 import { iq0, iq1, iq2 } from './iq.ts';
+import { iqs } from './iqs.ts';
 import { networkanalyzer } from './network-analyzer.ts';
 import { pid0, pid1, pid2 } from './pid.ts';
 import { ams, pwm0, pwm1 } from './pwm.ts';
@@ -29,6 +30,7 @@ export const modules = moduleTable(
   ams,
   hk,
   sampler,
+  iqs,
   networkanalyzer,
   spectrumanalyzer,
 );

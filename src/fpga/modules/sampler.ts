@@ -1,9 +1,9 @@
 /** Present values of all signals, and their statistics over a time. Names are PyRPL's hardware_modules/sampler.py. */
 
-import { nearest } from '../../nearest.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import { always, level, type Parameter, real, show, software } from '../parameters.ts';
+import { always, level, type Parameter, real, software } from '../parameters.ts';
 import { dsp, SIGNALS, type Signal } from './dsp.ts';
+import { namesIn, someOf } from './some-of.ts';
 
 const isSignal = (name: string): name is Signal => Object.hasOwn(SIGNALS, name);
 
@@ -14,36 +14,15 @@ export const SAMPLED = Object.keys(SIGNALS)
 
 /** Signals of a list as the parameter has it. */
 export function signalsOf(text: string): Signal[] {
-  return text
-    .split(',')
-    .map((one) => one.trim())
-    .filter(isSignal);
+  return namesIn(text).filter(isSignal);
 }
 
-const signals: Parameter<string> = {
-  kind: 'text',
-  unit: '',
-  default: 'in1, in2',
+const signals = someOf(SAMPLED, {
   help: `Signals whose statistics are taken, of ${SAMPLED.join(', ')}.`,
-  readonly: false,
-  volatile: false,
-  fields: [],
-  accept(value, refuse) {
-    const items: readonly unknown[] = Array.isArray(value) ? value : [value];
-    const names = items.flatMap((one) => (typeof one === 'string' ? one.split(',').map((part) => part.trim()) : [one]));
-    const known = names.map((one) => {
-      if (typeof one === 'string' && isSignal(one) && one !== 'off') return one;
-      const near = typeof one === 'string' ? nearest(one, SAMPLED) : undefined;
-      return refuse(
-        `takes signals like "in1, pid0", not ${show(one)}${near === undefined ? '' : ` (did you mean ${near}?)`}`,
-      );
-    });
-    if (known.length === 0) return refuse('needs at least one signal');
-    return [...new Set(known)].join(', ');
-  },
-  encode: () => [],
-  decode: () => 'in1, in2',
-};
+  what: 'signal',
+  like: 'in1, pid0',
+  default: 'in1, in2',
+});
 
 const present = (name: Signal): Parameter<number> =>
   // PyRPL takes 8191 counts for 1 V here, and 8192 elsewhere.

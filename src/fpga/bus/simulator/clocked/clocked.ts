@@ -4,6 +4,8 @@ import type { Block } from '../block.ts';
 export interface Clocked extends Block {
   /** Lets one clock pass. @param input the signal that goes in, after the clock before. */
   step(input: number): void;
+  /** Lets many clocks pass in which nobody listened: only what goes on by itself is where it would be. */
+  skip?(clocks: number): void;
   /** The module's signals after the clock that passed last, in signed counts. */
   readonly outputs: ClockedOutputs;
   /** Whether it goes on with something that matters although nobody listens. */

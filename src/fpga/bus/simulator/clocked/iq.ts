@@ -188,6 +188,7 @@ export function iq(stages: number, running: () => boolean): Clocked {
       source.step();
     },
 
+    skip: source.skip,
     busy: () => sums.busy,
     audible: () => amplitude !== 0 || g1 !== 0 || g4 !== 0,
     still: (exact) =>

@@ -79,6 +79,7 @@ export function network(options: NetworkOptions): Network {
   /** What was not stepped stayed as it was. */
   const fillIn = (one: Slot): void => {
     if (one.stepped === now) return;
+    one.module.skip?.(now - one.stepped);
     const first = Math.max(one.stepped + 1, now - size + 1);
     for (const which of ALL) {
       const ring = one.rings[which];

@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { VERSION } from './board.ts';
 import { readCardConfig } from './card-config.ts';
 import { addOptions, readConfig } from './config.ts';
+import { doctorCommand } from './doctor-command.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { importCommand } from './import-command.ts';
 import { loadCommand } from './load-command.ts';
@@ -27,6 +28,7 @@ function commands(): Command {
       process.exit(await serve(readConfig(command, card.values), card.remarks));
     },
   );
+  doctorCommand(program);
   importCommand(program);
   loadCommand(program);
   shellCommands(program);

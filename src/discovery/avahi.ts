@@ -10,8 +10,8 @@ import { type Announcement, SERVICE_TYPE, type Service } from './discovery.ts';
 
 /** Where avahi looks for services, and where it says that it runs. */
 const SERVICES = 'etc/avahi/services';
-const RUNNING = 'run/avahi-daemon/pid';
-const FILE = 'pitayad.service';
+export const RUNNING = 'run/avahi-daemon/pid';
+export const SERVICE_FILE = `${SERVICES}/pitayad.service`;
 
 /** A goodbye is said by avahi; this is how long our part of it may take, in ms. */
 const STOP_MS = 500;
@@ -22,7 +22,7 @@ const STOP_MS = 500;
  */
 export function avahiTakes(root = '/'): boolean {
   // The folder is root's: what may be ours is the file, made when pitayad was installed.
-  return existsSync(join(root, RUNNING)) && [join(root, SERVICES), join(root, SERVICES, FILE)].some(isWritable);
+  return existsSync(join(root, RUNNING)) && [SERVICES, SERVICE_FILE].some((path) => isWritable(join(root, path)));
 }
 
 function isWritable(path: string): boolean {
@@ -36,7 +36,7 @@ function isWritable(path: string): boolean {
 
 /** @param root where the file system starts; for tests */
 export function announceByAvahi(service: Service, log: Logger, root = '/'): Announcement {
-  const path = join(root, SERVICES, FILE);
+  const path = join(root, SERVICE_FILE);
   // In one piece: avahi reads it as soon as it changes.
   const written = writeFile(path, serviceXml(service)).then(
     () => log.info({ name: service.name, port: service.port, by: 'avahi' }, 'announced'),

@@ -56,7 +56,8 @@ export function checkBoard(root: string, image: BitstreamImage, name: string, as
     const made =
       Object.entries(CHIPS).find(([, idcode]) => idcode === image.idcode)?.[0] ?? `chip 0x${image.idcode.toString(16)}`;
     throw new ConfigurationError(
-      `${name} is for a ${made}, and ${model.hwRev} has a ${model.chip}; nothing was loaded`,
+      `${name} is for a ${made}, and ${model.hwRev} has a ${model.chip}; nothing was loaded` +
+        (model.remark === undefined ? '' : ` (${model.remark})`),
     );
   }
   return model;

@@ -57,6 +57,7 @@ export async function loadFpga(options: LoadOptions): Promise<LoadOutcome> {
     );
   }
   const model = checkBoard(root, image, bitstream, options.board);
+  if (model.remark !== undefined) log.warn(`${model.hwRev}: ${model.remark}`);
   await startupOver(options);
 
   const kernel = kernelLoader(root, settleMs, log, options.files ?? kernelFiles);

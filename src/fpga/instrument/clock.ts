@@ -2,7 +2,7 @@
 import { access } from 'node:fs/promises';
 
 /** systemd-timesyncd makes this file once the time has been set. */
-const SYNCHRONISED = '/run/systemd/timesync/synchronized';
+export const SYNCHRONISED = '/run/systemd/timesync/synchronized';
 
 /** How long an answer is good for, in ms. */
 const FRESH_MS = 10_000;

@@ -41,14 +41,34 @@ async function listening(child: ChildProcess, path: string): Promise<number> {
   throw new Error(`${path} ended before it listened`);
 }
 
-export interface OnCosim {
+export interface Cosimulation {
   /** `monitor:HOST:PORT` */
   readonly place: string;
   readonly bus: RegisterBus;
+  end(): Promise<void>;
+}
+
+/** A freshly loaded FPGA. @param options as on the co-simulation's command line */
+export async function cosimulation(path: string, ...options: readonly string[]): Promise<Cosimulation> {
+  const child = spawn(path, [...options, '--max-clients', '4', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const port = await listening(child, path);
+  const bus = await openMonitor({ host: '127.0.0.1', port, window: WINDOW, timeout: ANSWER_TIMEOUT });
+  return {
+    place: `monitor:127.0.0.1:${port}`,
+    bus,
+    async end() {
+      await bus.close();
+      const ended = once(child, 'exit');
+      child.kill();
+      await ended;
+    },
+  };
+}
+
+export interface OnCosim extends Cosimulation {
   readonly instrument: Instrument;
   /** One of the co-simulation's own commands, such as `adc 1 sine:1e5,0.5`. @throws Error with what it answers */
   command(text: string): Promise<void>;
-  end(): Promise<void>;
 }
 
 /**
@@ -56,13 +76,10 @@ export interface OnCosim {
  * @param options as on the co-simulation's command line; by default out1 comes back to in1, and out2 to in2
  */
 export async function onCosim(path: string, ...options: readonly string[]): Promise<OnCosim> {
-  const more = options.length > 0 ? options : ['--loopback'];
-  const child = spawn(path, [...more, '--max-clients', '4', '0'], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const port = await listening(child, path);
-  const bus = await openMonitor({ host: '127.0.0.1', port, window: WINDOW, timeout: ANSWER_TIMEOUT });
+  const { place, bus, end } = await cosimulation(path, ...(options.length > 0 ? options : ['--loopback']));
   const instrument = await openInstrument({ bus, identity, log: silent, freshlyLoaded: true });
   return {
-    place: `monitor:127.0.0.1:${port}`,
+    place,
     bus,
     instrument,
     async command(text) {
@@ -77,10 +94,7 @@ export async function onCosim(path: string, ...options: readonly string[]): Prom
     },
     async end() {
       await instrument.close();
-      await bus.close();
-      const ended = once(child, 'exit');
-      child.kill();
-      await ended;
+      await end();
     },
   };
 }

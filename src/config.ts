@@ -130,6 +130,24 @@ const address: Kind<Address> = {
   take: (raw) => (typeof raw === 'string' ? parseAddress(raw) : undefined),
 };
 
+/** Where a door listens, or that it is shut. */
+const door: Kind<Address | 'off'> = {
+  placeholder: 'HOST:PORT|off',
+  allowed: 'HOST:PORT in one text, with a port up to 65535, or off',
+  take: (raw) => (raw === 'off' || raw === false ? 'off' : address.take(raw)),
+  negatable: true,
+};
+
+/** Another program's door. */
+const remote: Kind<Address> = {
+  ...address,
+  allowed: 'HOST:PORT in one text, with a port from 1 to 65535',
+  take: (raw) => {
+    const there = address.take(raw);
+    return there && there.port > 0 ? there : undefined;
+  },
+};
+
 const bus: Kind<BusChoice> = {
   placeholder: 'devmem|simulator|monitor:HOST:PORT',
   allowed: 'devmem, simulator or monitor:HOST:PORT',
@@ -207,6 +225,14 @@ export const settings = {
   ),
   listen: notFromCard(
     optional(address, 'where PyMoDAQ connects; port 0: any free one (default: port 6341 of every interface)'),
+  ),
+  leco: optional(
+    door,
+    'where LECODirectors of PyMoDAQ 5 connect, or off (default: port 12300 of every interface on a Red Pitaya; off on any other machine, and with leco_coordinator)',
+  ),
+  leco_coordinator: optional(
+    remote,
+    'a LECO Coordinator elsewhere, in which the board signs in its devices as HOSTNAME_DEVICE (default: none)',
   ),
   allowed_networks: setting(
     networks,

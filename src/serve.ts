@@ -10,13 +10,16 @@ import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { lastLoad } from './fpga/bitstream/loaded.ts';
+import type { Instrument } from './fpga/instrument/instrument.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openRegisters } from './open-bus.ts';
 import { allowedPeers } from './server/admission.ts';
 import { openDialling } from './server/dial/dialling.ts';
 import { resetOnDeath } from './server/dial/sudden-end.ts';
-import { type ListenOptions, listen, sharedTraces } from './server/listen.ts';
+import { openLecoDoor } from './server/leco/door.ts';
+import { identityOf, joinCoordinator } from './server/leco/joining.ts';
+import { type Door, type ListenOptions, listen, type SharedTraces, sharedTraces } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 
 /**
@@ -95,6 +98,19 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   served = true;
   dialling.dialAll(config.dial);
   ends.push(() => dialling.close());
+  const leco = await lecoDoor(instrument, config, choice, traces, log);
+  if (leco) ends.push(() => leco.close());
+  const { leco_coordinator: coordinator } = config;
+  if (coordinator) {
+    const joined = joinCoordinator(instrument, log, {
+      ...doorOptions(config),
+      coordinator,
+      traces,
+      allowed: allowedPeers(config.allowed_networks),
+      identity: identityOf(identity, door.port),
+    });
+    ends.push(() => joined.close());
+  }
 
   if (config.discovery !== 'off') {
     const byAvahi = config.discovery === 'avahi' || (config.discovery === 'auto' && avahiTakes());
@@ -106,8 +122,31 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   ends.push(() => manager.stopping());
   const simulated = choice.kind === 'simulator' ? { simulated: true } : {};
   const { hostname: _host, ...board } = identity;
-  log.info({ pymodaq: { host: door.address, port: door.port }, bus: bus.name, ...simulated, ...board }, 'serving');
+  const doors = {
+    pymodaq: { host: door.address, port: door.port },
+    ...(leco ? { leco: { host: leco.address, port: leco.port } } : {}),
+  };
+  log.info({ ...doors, bus: bus.name, ...simulated, ...board }, 'serving');
   manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
+}
+
+/** A door that cannot be opened is an error line; the others are open all the same. */
+async function lecoDoor(
+  instrument: Instrument,
+  config: Config,
+  { kind }: BusChoice,
+  traces: SharedTraces,
+  log: Logger,
+): Promise<Door | undefined> {
+  const wanted = config.leco ?? (kind === 'devmem' && !config.leco_coordinator ? undefined : 'off');
+  if (wanted === 'off') return undefined;
+  try {
+    return await openLecoDoor(instrument, log, { ...doorOptions(config), listen: wanted, traces });
+  } catch (error) {
+    if (!(error instanceof PitayadError)) throw error;
+    log.error(`the LECO door stays shut: ${error.message}`);
+    return undefined;
+  }
 }
 
 /** What of the configuration concerns the door for PyMoDAQ. */

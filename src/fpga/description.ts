@@ -21,6 +21,8 @@ export interface ParameterDescription {
   /** Limits, both allowed; of kind number, integer and numbers. */
   readonly min?: number;
   readonly max?: number;
+  /** Smallest distance of two values that the hardware can hold; absent: as fine as a number is, or of no even steps. */
+  readonly step?: number;
   /** Allowed values, of kind choice. */
   readonly choices?: readonly (string | number)[];
   readonly readonly: boolean;
@@ -43,4 +45,6 @@ export interface ModuleDescription {
   readonly actuator?: string;
   /** Whether it answers `grab`. */
   readonly grabs: boolean;
+  /** `start` and `points` of a grab ask for a part of it, and `statistics` for what is worked out of that. */
+  readonly parts?: boolean;
 }

@@ -63,6 +63,8 @@ export interface ModuleOptions<V> {
   readonly help: string;
   /** Whether it answers `grab`. */
   readonly grabs?: boolean;
+  /** Whether a part of what it measures may be asked for. */
+  readonly parts?: boolean;
   /** Parameter that is moved when nobody named one. */
   readonly actuator?: keyof V & string;
   readonly constraints?: readonly Constraint<V>[];
@@ -97,7 +99,7 @@ export function fpgaModule<const P extends Parameters>(
   options: ModuleOptions<Plain<P>>,
   parameters: P,
 ): ModuleDeclaration<P> {
-  const { name, title, help, grabs = false, actuator } = options;
+  const { name, title, help, grabs = false, parts, actuator } = options;
   return {
     name,
     parameters,
@@ -108,6 +110,7 @@ export function fpgaModule<const P extends Parameters>(
       help,
       grabs,
       parameters: Object.entries(parameters).map(([key, parameter]) => describe(key, parameter)),
+      ...(parts ? { parts } : {}),
       ...(actuator === undefined ? {} : { actuator }),
     },
   };

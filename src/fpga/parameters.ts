@@ -44,6 +44,8 @@ export interface Parameter<T extends Value = Value> {
   readonly unit: string;
   readonly min?: number;
   readonly max?: number;
+  /** Smallest distance of two values that the hardware can hold; absent: as fine as a number is, or of no even steps. */
+  readonly step?: number;
   readonly choices?: readonly (string | number)[];
   readonly readonly: boolean;
   readonly default: T;
@@ -103,6 +105,8 @@ export interface NumberOptions extends Words, Limits {
   readonly unit?: string;
   readonly default?: number;
   readonly home?: number;
+  /** See Parameter; needed where it does not follow from the register. */
+  readonly step?: number;
 }
 
 /** A real number that the driver keeps. */
@@ -128,6 +132,7 @@ export function fixed(field: Field, options: NumberOptions & { readonly scale: n
     kind: 'number',
     unit: '',
     default: 0,
+    step: scale,
     ...limits,
     ...rest,
     ...placed([field]),
@@ -195,6 +200,7 @@ export function level(
     unit: 'V',
     min,
     max,
+    step,
     ...placed([field]),
     needs: signal.needs,
     accept: (value, refuse) => acceptReal(value, {}, refuse),
@@ -236,6 +242,7 @@ export function frequency(field: Field, options: Omit<NumberOptions, 'unit'>): P
   return {
     kind: 'number',
     default: 0,
+    step,
     ...limits,
     ...options,
     ...placed([field]),
@@ -257,6 +264,7 @@ export function phase(
   return {
     kind: 'number',
     default: 0,
+    step: 360 / turn,
     ...limits,
     ...rest,
     ...placed([field]),
@@ -274,6 +282,7 @@ export function integer(place: Place, options: NumberOptions): Parameter<number>
     kind: 'integer',
     unit: '',
     default: 0,
+    step: 1,
     ...limits,
     ...options,
     ...placed(fieldsOf(place)),
@@ -290,6 +299,7 @@ export function longInteger(low: Field, high: Field, options: NumberOptions): Pa
     kind: 'integer',
     unit: '',
     default: 0,
+    step: 1,
     ...limits,
     ...options,
     ...placed([low, high]),
@@ -447,6 +457,7 @@ export function derived(
     readonly unit: string;
     readonly min: number;
     readonly max: number;
+    readonly step?: number;
     /** The origin's value for a wanted one, never refused; and back. */
     readonly toOrigin: (wanted: number) => number;
     readonly fromOrigin: (value: number) => number;
@@ -468,7 +479,7 @@ export function derived(
 
 /** The description that the world outside sees. */
 export function describe(key: string, parameter: Parameter, board: Board = NOMINAL_BOARD): ParameterDescription {
-  const { kind, help, unit, choices, home, off, momentary } = parameter;
+  const { kind, help, unit, step, choices, home, off, momentary } = parameter;
   const { min, max } = parameter.widest?.(board) ?? parameter;
   const words = key.replaceAll('_', ' ');
   return {
@@ -481,6 +492,7 @@ export function describe(key: string, parameter: Parameter, board: Board = NOMIN
     default: parameter.default,
     ...(min === undefined ? {} : { min }),
     ...(max === undefined ? {} : { max }),
+    ...(step === undefined ? {} : { step }),
     ...(choices === undefined ? {} : { choices }),
     ...(home === undefined ? {} : { home }),
     ...(off === undefined ? {} : { off }),

@@ -21,7 +21,7 @@ import {
   recordField,
   textField,
 } from './requests.ts';
-import { parameterXml, readParameterXml, settingsXml, valueFromText } from './settings.ts';
+import { parameterXml, readParameterXml, settingsXml, unitsXml, valueFromText } from './settings.ts';
 import { factorOf } from './units.ts';
 import { bytes, dataActuator, type Form, path, type WireValue } from './wire/values.ts';
 import { type AnswerWord, type CommandName, commands, type TypeWord, typeWords } from './words.ts';
@@ -328,7 +328,7 @@ export function openDealings(options: DealingsOptions): Dealings {
     const module = moduleOf(fields);
     const values = await instrument.get(module.name);
     const moves = typeWord === 'ACTUATOR' && (moved.has(module.name) || module.actuator !== undefined);
-    const units = moves ? actuatorOf(fields).parameter.unit : undefined;
+    const units = moves ? [unitsXml(actuatorOf(fields).parameter.unit)] : [];
     return { word: 'Infos', payload: [bytes(settingsXml(module, values, units))] };
   }
 

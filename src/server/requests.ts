@@ -119,7 +119,7 @@ function payloadField(kind: Kind, value: WireValue): unknown {
 }
 
 /** The one real number in a data object, or a bare number. */
-function sentPosition(value: WireValue): SentPosition | undefined {
+export function sentPosition(value: WireValue): SentPosition | undefined {
   if (value.type === 'float' || value.type === 'int') return { value: Number(value.value), units: '' };
   if (!('data' in value) || !('units' in value)) return undefined;
   const [array, ...more] = value.data;

@@ -20,20 +20,24 @@ const types = {
 } as const satisfies Record<ParameterDescription['kind'], string>;
 
 /**
- * The tree of a module: an element named after it, with one child a parameter. An actuator's has a child `units` on
- * top, from which stock servers take the unit of the axis.
+ * The tree of a module: an element named after it, with one child a parameter.
+ * @param more elements that come first
  */
 export function settingsXml(
   module: ModuleDescription,
   values: Readonly<Record<string, Value>>,
-  units?: string,
+  more: readonly string[] = [],
 ): string {
-  const unit = units === undefined ? '' : element('units', 'str', { title: 'Units', readonly: true }, units);
   const children = module.parameters.map((parameter) => {
     const value = values[parameter.name];
     return value === undefined ? '' : parameterXml(parameter, value);
   });
-  return `<${module.name} type="group" title="${escapeXml(module.title)}" visible="1" removable="0" readonly="0">${unit}${children.join('')}</${module.name}>`;
+  return `<${module.name} type="group" title="${escapeXml(module.title)}" visible="1" removable="0" readonly="0">${more.join('')}${children.join('')}</${module.name}>`;
+}
+
+/** An actuator's first child, from which stock servers and directors take the unit of the axis. */
+export function unitsXml(units: string, help?: string): string {
+  return element('units', 'str', { title: 'Units', readonly: true, tip: help }, units);
 }
 
 export function parameterXml(parameter: ParameterDescription, value: Value): string {

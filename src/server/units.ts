@@ -42,18 +42,61 @@ const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   deg: ['deg', '°', 'degree', 'degrees'],
 };
 
+/** Units of what has none. */
+const FRACTIONS: Readonly<Record<string, number>> = {
+  dimensionless: 1,
+  percent: 1e-2,
+  '%': 1e-2,
+  permille: 1e-3,
+  '‰': 1e-3,
+  ppm: 1e-6,
+};
+
 /**
  * What `units` is in terms of `own`: 1e-3 for `mV` of a parameter in V. The empty unit is the parameter's own.
  * @throws Refusal for any other unit
  */
 export function factorOf(units: string, own: string): number {
   if (units === '' || units === own) return 1;
-  for (const spelling of SPELLINGS[own] ?? [own]) {
-    if (spelling === '' || !units.endsWith(spelling)) continue;
+  if (own === '') {
+    const fraction = Object.hasOwn(FRACTIONS, units) ? FRACTIONS[units] : undefined;
+    if (fraction !== undefined) return fraction;
+  } else {
+    const base = baseOf(own);
+    const prefix = prefixOf(units, base.unit);
+    if (prefix !== undefined) return inverse(inverse(prefix) * base.factor);
+  }
+  const allowed =
+    own === ''
+      ? 'the parameter has none (percent, permille and ppm are understood)'
+      : `allowed are ${own}, ${baseOf(own).unit} with an SI prefix, or no unit`;
+  throw new Refusal(`The unit ${JSON.stringify(units.slice(0, 40))} does not fit; ${allowed}; nothing was changed.`);
+}
+
+/** Of `us`: s, and what it is in s. */
+function baseOf(own: string): { readonly unit: string; readonly factor: number } {
+  for (const unit of Object.keys(SPELLINGS)) {
+    const prefix = prefixOf(own, unit);
+    if (prefix !== undefined) return { unit, factor: prefix };
+  }
+  return { unit: own, factor: 1 };
+}
+
+/** The number that a prefix before `base` stands for; undefined: it is no such unit. */
+function prefixOf(units: string, base: string): number | undefined {
+  for (const spelling of SPELLINGS[base] ?? [base]) {
+    if (!units.endsWith(spelling)) continue;
     const prefix = units.slice(0, units.length - spelling.length);
     const factor = prefix === '' ? 1 : Object.hasOwn(PREFIXES, prefix) ? PREFIXES[prefix] : undefined;
     if (factor !== undefined) return factor;
   }
-  const allowed = own === '' ? 'the parameter has none' : `allowed are ${own}, ${own} with an SI prefix, or no unit`;
-  throw new Refusal(`The unit ${JSON.stringify(units.slice(0, 40))} does not fit; ${allowed}; nothing was changed.`);
+  return undefined;
+}
+
+/** Powers of ten stay exact where their inverses are: 1e-9 / 1e-6 is not quite 0.001, 1 / (1e9 · 1e-6) is. */
+function inverse(value: number): number {
+  const power = Math.log10(value);
+  return Number.isInteger(power) || Math.abs(power - Math.round(power)) < 1e-9
+    ? Number(`1e${-Math.round(power)}`)
+    : 1 / value;
 }

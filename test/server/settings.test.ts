@@ -5,7 +5,7 @@ import { SaxesParser } from 'saxes';
 import { test } from 'uvu';
 import { Refusal } from '../../src/errors.ts';
 import type { ModuleDescription, ParameterDescription, Value } from '../../src/fpga/description.ts';
-import { parameterXml, readParameterXml, settingsXml, valueFromText } from '../../src/server/settings.ts';
+import { parameterXml, readParameterXml, settingsXml, unitsXml, valueFromText } from '../../src/server/settings.ts';
 import { timed } from '../fpga/instrument/fixture.ts';
 
 const { instrument } = await timed();
@@ -119,7 +119,7 @@ test('a tree has all parameters of its module, in order, with what PyMoDAQ needs
 test('an actuator’s tree begins with the unit of its axis', () => {
   const [, asg0] = instrument.modules;
   assert.ok(asg0);
-  const [first] = parse(settingsXml(asg0, present.get('asg0') ?? {}, 'V')).children;
+  const [first] = parse(settingsXml(asg0, present.get('asg0') ?? {}, [unitsXml('V')])).children;
   assert.deepEqual([first?.name, first?.text, first?.attributes.readonly], ['units', 'V', '1']);
 });
 

@@ -67,7 +67,10 @@ export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: 
       if (!recorder) throw new Refusal(`${name} measures nothing; what can be grabbed: ${measuring.join(', ')}.`);
       checkGrabOptions({ ...wanted });
       const { config, ...rest } = wanted;
-      if (!recorder.parts && [rest.start, rest.points, rest.statistics].some((part) => part !== undefined)) {
+      if (
+        !module.driver.description.parts &&
+        [rest.start, rest.points, rest.statistics].some((part) => part !== undefined)
+      ) {
         throw new Refusal(
           `${name} is always grabbed whole: start, points and statistics are for traces; nothing was changed.`,
         );

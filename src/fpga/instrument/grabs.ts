@@ -401,7 +401,6 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   // ---------------------------------------------------------------- doors
 
   return {
-    parts: true,
     refuseHopeless: (values) => refuseHopeless({ ...driver.values, ...values }),
 
     grab(_client, wanted) {

@@ -10,8 +10,6 @@ import type { Counters } from './counters.ts';
 import type { Client, Grab, GrabOptions, Measurement, Progress } from './instrument.ts';
 
 export interface Recorder {
-  /** Whether `start` and `points`, or `statistics`, may be asked for. */
-  readonly parts?: boolean;
   /** Measures from now on. Options have been checked; settings that came along are written. */
   grab(client: Client, options: Omit<GrabOptions, 'config'>): Grab<Measurement>;
   /** Every change of the module's settings goes through here, where it matters to what is under way. */

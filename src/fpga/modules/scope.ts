@@ -112,6 +112,7 @@ export const scope = fpgaModule(
     title: 'Scope',
     help: 'Oscilloscope: two channels of 16384 samples, up to 125 MS/s.',
     grabs: true,
+    parts: true,
     registers: scopeRegisters,
     memories: scopeMemories,
     constraints: [
@@ -137,6 +138,7 @@ export const scope = fpgaModule(
       help: 'Length of a trace: 16384 samples. The next longer possible one is taken.',
       unit: 's',
       min: SAMPLES / CLOCK_HZ,
+      step: SAMPLES / CLOCK_HZ,
       max: (SAMPLES * 65536) / CLOCK_HZ,
       fromOrigin: (factor) => (SAMPLES * factor) / CLOCK_HZ,
       toOrigin: (wanted) => powerOfTwo(Math.ceil(Math.log2(((wanted * CLOCK_HZ) / SAMPLES) * (1 - SLACK)))),
@@ -146,6 +148,7 @@ export const scope = fpgaModule(
       help: 'Time from sample to sample. The next shorter possible one is taken.',
       unit: 's',
       min: 1 / CLOCK_HZ,
+      step: 1 / CLOCK_HZ,
       max: 65536 / CLOCK_HZ,
       fromOrigin: (factor) => factor / CLOCK_HZ,
       toOrigin: (wanted) => powerOfTwo(Math.floor(Math.log2(wanted * CLOCK_HZ * (1 + SLACK)))),
@@ -162,6 +165,7 @@ export const scope = fpgaModule(
       unit: 's',
       min: -(CENTRE * 65536) / CLOCK_HZ,
       max: LONGEST_DELAY,
+      step: 1 / CLOCK_HZ,
       home: 0,
     }),
     threshold: level(at(0x08, { bits: 14, signed: true }), {

@@ -4,7 +4,7 @@
  */
 import type { WireValue } from '../wire/values.ts';
 
-/** More changes than these at once are told by the whole tree. */
+/** For a server that takes five messages a second. */
 const MANY = 4;
 
 export type DueNews =
@@ -21,7 +21,8 @@ export interface News {
   next(): DueNews | undefined;
 }
 
-export function openNews(): News {
+/** @param many More changes than these at once are told by the whole tree. */
+export function openNews(many: number = MANY): News {
   const changes = new Map<string, readonly WireValue[]>();
   let reason: string | undefined;
   let last: string | undefined;
@@ -44,7 +45,7 @@ export function openNews(): News {
         reason = undefined;
         return { what: 'reason', sentence };
       }
-      if (changes.size > MANY) {
+      if (changes.size > many) {
         changes.clear();
         return { what: 'tree' };
       }

@@ -1,0 +1,173 @@
+/**
+ * Joins a Coordinator elsewhere: one connection, as a DEALER, on which all actors of the board sign in. Comes back by itself,
+ * for as long as it is wanted.
+ */
+
+import { randomUUID } from 'node:crypto';
+import { lookup } from 'node:dns/promises';
+import { readFileSync } from 'node:fs';
+import { connect, isIPv6, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Address } from '../../config.ts';
+import type { BoardIdentity, Instrument } from '../../fpga/instrument/instrument.ts';
+import type { SharedTraces } from '../listen.ts';
+import { devicesOf } from './devices.ts';
+import { namespaceOf } from './door.ts';
+import { type Link, openLink } from './link.ts';
+import { openStation } from './station.ts';
+
+/** Time until the next try, in ms: the first, doubled each time up to the last. */
+const FIRST_PAUSE_MS = 1000;
+const LAST_PAUSE_MS = 15_000;
+
+/** How often time-outs are looked at, in ms. */
+const TICK_MS = 250;
+
+/** How long signing out may take at the end, in ms. */
+const GOODBYE_MS = 500;
+
+export interface JoinOptions {
+  readonly coordinator: Address;
+  /** Whether an address is in a network that may be spoken to. */
+  readonly allowed: (address: string) => boolean;
+  readonly maxMessageBytes: number;
+  readonly maxQueuedBytes: number;
+  readonly traces: SharedTraces;
+  /** Told to the Coordinator; see `identityOf`. */
+  readonly identity: Uint8Array;
+  /** In place of 1 s and 15 s, for tests; in ms. */
+  readonly pauses?: { readonly first: number; readonly last: number };
+}
+
+export interface Joined {
+  /** What goes on, in words. */
+  readonly state: string;
+  /** Signs out, and comes back no more. */
+  close(): Promise<void>;
+}
+
+export function joinCoordinator(instrument: Instrument, log: Logger, options: JoinOptions): Joined {
+  const { coordinator, traces, allowed, maxMessageBytes, maxQueuedBytes } = options;
+  const { first, last } = options.pauses ?? { first: FIRST_PAUSE_MS, last: LAST_PAUSE_MS };
+  const { host, port } = coordinator;
+  const where = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+  const joinLog = log.child({ coordinator: where });
+  const prefix = namespaceOf(instrument.identity.hostname);
+  // Several boards may be in one Coordinator, whose namespace is not theirs.
+  const devices = devicesOf(instrument.modules).map((device) => ({ ...device, name: `${prefix}_${device.name}` }));
+  let link: Link | undefined;
+  let socket: Socket | undefined;
+  let wanted = true;
+  let pause = first;
+  let told: string | undefined;
+  let state = 'not tried yet';
+  let timer: NodeJS.Timeout | undefined;
+
+  const station = openStation({
+    instrument,
+    devices,
+    log: joinLog,
+    traces,
+    send: (message) => link?.send(message),
+  });
+  const ticking = setInterval(() => station.tick(), TICK_MS).unref();
+
+  async function attempt(): Promise<void> {
+    const reason = await connection();
+    link = undefined;
+    socket = undefined;
+    station.disconnect();
+    if (!wanted) return;
+    state = `${reason}; next try within ${pause / 1000} s`;
+    // A night without the computer is one line.
+    joinLog[reason === told ? 'debug' : 'warn']({ reason, again_within_s: pause / 1000 }, 'not connected');
+    told = reason;
+    timer = setTimeout(() => void attempt(), pause).unref();
+    pause = Math.min(2 * pause, last);
+  }
+
+  /** One connection from beginning to end; gives why there is none any more. */
+  async function connection(): Promise<string> {
+    let address: string;
+    try {
+      ({ address } = await lookup(host));
+    } catch {
+      return `there is no host ${host}`;
+    }
+    if (!allowed(address)) {
+      return `${address} is in no network of this board; to allow it: allowed_networks: ['${address}']`;
+    }
+    if (!wanted) return 'not wanted any more';
+    state = 'connecting';
+    const open = connect({ host: address, port, noDelay: true });
+    socket = open;
+    let failure: string | undefined;
+    open.on('error', (error: NodeJS.ErrnoException) => {
+      failure = whyLost(error);
+    });
+    return new Promise((resolve) => {
+      open.once('close', () => {
+        if (!link) resolve(failure ?? 'the connection ended');
+      });
+      open.once('connect', () => {
+        link = openLink(open, {
+          socketType: 'DEALER',
+          identity: options.identity,
+          maxMessageBytes,
+          maxQueuedBytes,
+          log: joinLog,
+          ready() {
+            told = undefined;
+            pause = first;
+            state = 'connected';
+            joinLog.info('connected');
+            station.connect();
+          },
+          receive: (message) => station.receive(message),
+          gone: (why) => resolve(why ?? failure ?? 'the Coordinator ended the connection'),
+        });
+      });
+    });
+  }
+
+  void attempt();
+  return {
+    get state() {
+      return state === 'connected' ? `connected, ${station.signedIn} of ${devices.length} actors signed in` : state;
+    },
+    async close() {
+      wanted = false;
+      clearTimeout(timer);
+      await Promise.race([station.close(), sleep(GOODBYE_MS, undefined, { ref: false })]);
+      clearInterval(ticking);
+      link?.end();
+      if (!link) socket?.destroy();
+    },
+  };
+}
+
+/**
+ * By this a Coordinator knows the board again after the daemon was started anew, and takes its names at once. It differs from one
+ * boot to the next: after a power cut the old connection still looks open there, and its identity is taken.
+ * @param port of another door: two daemons on one machine are two
+ */
+export function identityOf({ serial }: BoardIdentity, port: number): Uint8Array {
+  return Buffer.from(`pitayad-${serial}-${port}-${bootId()}`.slice(0, 255));
+}
+
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return randomUUID();
+  }
+}
+
+function whyLost(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ECONNREFUSED') return 'nobody listens there: is the Coordinator running?';
+  if (error.code === 'ECONNRESET') return 'the Coordinator reset the connection';
+  if (error.code === 'ETIMEDOUT') return 'the computer does not answer: is it on?';
+  if (error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH') return 'the computer cannot be reached: is it on?';
+  return `the connection failed: ${error.message}`;
+}

@@ -1,0 +1,141 @@
+/**
+ * What a director of a viewer gets: a measurement for each snap, and one after the other while it grabs. The next one is
+ * begun when the director has acknowledged the last, so that nothing queues up anywhere, and after the end of a grab nothing
+ * comes any more.
+ */
+import { LONGEST_TIMEOUT } from '../../fpga/instrument/grab-options.ts';
+import type { SharedBytes } from '../data.ts';
+import type { Viewed } from '../dial/data.ts';
+import { encode } from '../wire/encode.ts';
+import { str } from '../wire/values.ts';
+import type { Outcome } from './asking.ts';
+
+/** Snaps that may wait; a director that averages asks for that many at once. */
+const MAX_OWED = 1000;
+
+/** After a grab that was refused, or a frame that did not arrive, the next is tried so much later, in ms. */
+const AGAIN_MS = 1000;
+
+/** A director that has not acknowledged so many frames in a row, AGAIN_MS apart, is not there any more. */
+const MAX_LOST = 5;
+
+/** Bytes before the data in what the doors share: the word `Done`, and the length of what follows it. */
+const AHEAD = encode('v5', [str('Done')]).length + 4;
+
+export interface ViewingOptions {
+  /** Measures once. @throws Refusal, BusError */
+  grab(fields: Readonly<Record<string, unknown>>): Promise<SharedBytes>;
+  /** Ends what this director has under way. */
+  withdraw(): void;
+  /** Sends one measurement, serialised; gives what the director said to it. */
+  deliver(dataToExport: Uint8Array): Promise<Outcome>;
+  readonly viewed: Viewed;
+  /** Of the trace that is wanted. */
+  part(): { readonly points?: number };
+  refused(command: string, error: unknown): void;
+  /** The director does not answer any more. */
+  gone(): void;
+  /** There is a way to the director. */
+  readonly connected: () => boolean;
+  readonly now: () => number;
+}
+
+export interface Viewing {
+  /** Too many snaps wait. */
+  readonly full: boolean;
+  /** One more. */
+  snap(): void;
+  /** On and on; again while it does: no difference. */
+  start(): void;
+  stop(): void;
+  tick(): void;
+  end(): void;
+}
+
+export function openViewing(options: ViewingOptions): Viewing {
+  const { viewed, now } = options;
+  let owed = 0;
+  let streaming = false;
+  let busy = false;
+  let lost = 0;
+  let notBefore = 0;
+
+  function push(): void {
+    if (busy || !wanted() || now() < notBefore || !options.connected()) return;
+    busy = true;
+    void frame().finally(() => {
+      busy = false;
+      push();
+    });
+  }
+
+  async function frame(): Promise<void> {
+    const outcome = await deliverOne();
+    if (outcome === undefined) return;
+    if (outcome.what === 'result') {
+      lost = 0;
+      return;
+    }
+    notBefore = now() + AGAIN_MS;
+    if (++lost < MAX_LOST || !options.connected()) return;
+    end();
+    options.gone();
+  }
+
+  /** undefined: nothing was sent. */
+  async function deliverOne(): Promise<Outcome | undefined> {
+    const forSnap = owed > 0;
+    let ready: SharedBytes | undefined;
+    try {
+      // A trigger may be long in coming, and there is no time-out in the director either.
+      ready = await options.grab({ timeout: LONGEST_TIMEOUT, ...options.part() });
+    } catch (error) {
+      if (!wanted()) return undefined;
+      options.refused(forSnap ? 'send_data_snap' : 'send_data_grab', error);
+      if (owed === 0) {
+        notBefore = now() + AGAIN_MS;
+        return undefined;
+      }
+      owed--;
+      return options.deliver(encode('v5', [viewed.absence(Date.now() / 1e3)]).subarray(4));
+    }
+    try {
+      if (!wanted()) return undefined;
+      if (owed > 0) owed--;
+      return await options.deliver(ready.bytes.subarray(AHEAD));
+    } finally {
+      ready.sent();
+    }
+  }
+
+  const wanted = (): boolean => owed > 0 || streaming;
+
+  function end(): void {
+    owed = 0;
+    streaming = false;
+    options.withdraw();
+  }
+
+  return {
+    get full() {
+      return owed >= MAX_OWED;
+    },
+    snap() {
+      // A snap ends a grab that goes on, as in PyMoDAQ's own.
+      streaming = false;
+      owed++;
+      push();
+    },
+    start() {
+      streaming = true;
+      notBefore = 0;
+      push();
+    },
+    stop() {
+      streaming = false;
+      if (owed === 0 && busy) options.withdraw();
+    },
+    tick: push,
+    end,
+  };
+}

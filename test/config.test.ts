@@ -83,11 +83,14 @@ test('every setting has its option', ({ file }) => {
     ...['--board', 'STEM_125-14_v1.0', '--bitstream', 'x.bin', '--bitstream-sha256', 'A1'.repeat(32)],
     ...['--overlay', 'x.dtbo', '--root', '/board'],
     ...['--dial', 'scope@pc.lab,asg0.frequency@[fe80::1%eth0]:7000'],
+    ...['--leco', '127.0.0.1:0', '--leco-coordinator', 'pc.lab:12300'],
   );
   assert.deepEqual(config, {
     bus: { kind: 'monitor', host: 'rp-f0a1b2.local', port: 2222 },
     front_end: parseFrontEnd('sine:1e3,0.2;noise'),
     listen: { host: '0.0.0.0', port: 0 },
+    leco: { host: '127.0.0.1', port: 0 },
+    leco_coordinator: { host: 'pc.lab', port: 12300 },
     allowed_networks: ['198.51.100.0/24', '2001:db8::/32'],
     dial: [
       { host: 'pc.lab', port: 6341, device: 'scope' },
@@ -115,6 +118,21 @@ test('every setting has its option', ({ file }) => {
     max_message_bytes: 65_536,
     max_queued_bytes: 1_048_576,
   });
+});
+
+test('a door may be shut, and another program has a port', ({ file }) => {
+  assert.equal(given('--leco', 'off').leco, 'off');
+  assert.equal(given('--no-leco').leco, 'off');
+  assert.equal(given('--config', file('leco: off\n')).leco, 'off');
+  assert.equal(given('--config', file('leco: false\n')).leco, 'off');
+  assert.equal(given().leco, undefined);
+  for (const words of [
+    ['--leco', 'on'],
+    ['--leco-coordinator', 'pc.lab:0'],
+    ['--leco-coordinator', 'off'],
+  ]) {
+    assert.throws(() => given(...words), /must be HOST:PORT/);
+  }
 });
 
 test('the file takes the same values', ({ file }) => {

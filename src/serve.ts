@@ -5,9 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import type { Logger } from 'pino';
 import { identify, isRedPitaya, readWiring } from './board.ts';
 import { type BusChoice, type Config, STATE_FOLDER } from './config.ts';
-import { announceByAvahi, avahiTakes } from './discovery/avahi.ts';
-import { announceByBonjour } from './discovery/bonjour.ts';
 import { boardService } from './discovery/discovery.ts';
+import { publisherOf } from './discovery/publisher.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { lastLoad } from './fpga/bitstream/loaded.ts';
 import type { Instrument } from './fpga/instrument/instrument.ts';
@@ -113,8 +112,8 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   }
 
   if (config.discovery !== 'off') {
-    const byAvahi = config.discovery === 'avahi' || (config.discovery === 'auto' && avahiTakes());
-    const announcement = (byAvahi ? announceByAvahi : announceByBonjour)(boardService(identity, modules, door), log);
+    const publish = publisherOf(config.discovery, config.root);
+    const announcement = publish(boardService(identity, modules, door), log);
     ends.push(() => announcement.stop());
   }
 

@@ -1,7 +1,7 @@
 /**
  * How the board makes itself known on the network: as a service `_pymodaq._tcp` of DNS-SD over multicast DNS (RFC 6762
- * and 6763). Publishers: bonjour.ts, by itself. One that leaves the work to a running avahi has the same shape. There is
- * never more than one at a time.
+ * and 6763). Publishers: bonjour.ts, by itself; avahi.ts, which leaves the work to a running avahi. There is never more than
+ * one at a time (publisher.ts).
  *
  * Discovery is a convenience: whatever happens on the network, it never ends the daemon.
  */

@@ -4,15 +4,19 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
-import { avahiTakes } from '../../src/discovery/avahi.ts';
+import { avahiTakes, SERVICE_FILE } from '../../src/discovery/avahi.ts';
 import { type Lan, openLan } from './lan.ts';
-import { announce, browse, ended, missing } from './programs.ts';
+import { announce, browse, ended, lines, missing } from './programs.ts';
 
 const lacking =
   missing ??
   (spawnSync('avahi-daemon', ['--version']).status === 0 ? undefined : 'avahi (apt-get install avahi-daemon)') ??
   (process.getuid?.() === 0 ? undefined : 'root, to give avahi folders of its own');
+
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 const CONF = `
 [server]
@@ -71,11 +75,61 @@ test('a browser sees the board once, with avahi’s name and address, also after
   lan.run('board', 'ip', 'address', 'add', '10.77.0.9/24', 'dev', 'board');
   const later = await browse(lan);
   await later.until(({ event, addresses: now = [] }) => event !== 'removed' && now.includes('10.77.0.9'), 20);
+  // Avahi repeats its announcement after a second; before, it may owe nobody a goodbye.
+  await sleep(2000);
   board.process.kill('SIGTERM');
   await later.until(({ event }) => event === 'removed', 5);
   assert.equal(await ended(board.process), 0);
   const seen = browser.events.filter(({ event }) => event === 'added').map((one) => one.name);
   assert.deepEqual([...new Set(seen)], ['pitayad on rp']);
+});
+
+test('on link-local addresses alone', async ({ lan, root }) => {
+  for (const [on, old, fresh] of [
+    ['pc', '10.77.0.1/24', '169.254.10.1/16'],
+    ['board', '10.77.0.2/24', '169.254.10.2/16'],
+  ] as const) {
+    lan.run(on, 'ip', 'address', 'add', fresh, 'dev', on, 'scope', 'link');
+    lan.run(on, 'ip', 'address', 'del', old, 'dev', on);
+  }
+  await startAvahi(lan, root);
+  const browser = await browse(lan);
+  const board = announce(lan, 'board', 'rp', '6341', '0.0.0.0', root);
+  await board.logged('announced');
+  const { server, addresses } = await browser.until(({ event }) => event === 'added', 20);
+  assert.deepEqual([server, addresses], ['rp.local.', ['169.254.10.2']]);
+});
+
+test('the daemon, told nothing, leaves it to avahi: it is seen once; told bonjour, it does it itself', async ({
+  lan,
+  root,
+}) => {
+  await startAvahi(lan, root);
+  const browser = await browse(lan);
+  const file = join(root, SERVICE_FILE);
+  const daemon = (...more: string[]) => {
+    const options = ['--bus', 'simulator', '--root', root, '--listen', '0.0.0.0:0', '--log-format', 'json', ...more];
+    return lan.start('board', 'node', '--import', 'tsx', main, 'serve', ...options, '--config', '/dev/null');
+  };
+  const first = daemon();
+  const { until } = lines<Record<string, unknown>>(first, 'the daemon');
+  const serving = await until(({ msg }) => msg === 'serving');
+  const { server, port, addresses } = await browser.until(({ event }) => event === 'added', 20);
+  assert.deepEqual([server, addresses], ['rp.local.', ['10.77.0.2']]);
+  assert.equal(port, (serving.pymodaq as { port: number }).port);
+  assert.ok(existsSync(file));
+  await sleep(1500);
+  assert.equal(browser.events.filter(({ event }) => event === 'added').length, 1);
+  first.kill('SIGTERM');
+  await browser.until(({ event }) => event === 'removed', 10);
+  await ended(first);
+
+  const second = daemon('--discovery', 'bonjour');
+  const told = lines<Record<string, unknown>>(second, 'the daemon');
+  await told.until(({ msg }) => msg === 'announced');
+  assert.ok(!existsSync(file), 'avahi is told nothing');
+  second.kill('SIGTERM');
+  await ended(second);
 });
 
 test('where avahi does not run, or lets nobody in, it takes nothing', ({ root }) => {

@@ -70,6 +70,31 @@ test('another address is announced in place of the old one, without a goodbye', 
   assert.equal(browser.events.filter(({ event }) => event === 'removed').length, 0);
 });
 
+/** Takes the computers of the network from its addresses to those that they give themselves when nobody gives them any. */
+function linkLocal(lan: Lan): void {
+  for (const [on, old, fresh] of [
+    ['pc', '10.77.0.1/24', '169.254.10.1/16'],
+    ['board', '10.77.0.2/24', '169.254.10.2/16'],
+  ] as const) {
+    lan.run(on, 'ip', 'address', 'add', fresh, 'dev', on, 'scope', 'link');
+    lan.run(on, 'ip', 'address', 'del', old, 'dev', on);
+  }
+}
+
+test('a cable straight to the PC, with link-local addresses alone; then an address by DHCP', async ({ lan }) => {
+  linkLocal(lan);
+  const browser = await browse(lan);
+  const board = announce(lan, 'board', 'rp', '6341');
+  const { addresses, server } = await browser.until(({ event }) => event === 'added');
+  assert.deepEqual([server, addresses], ['rp.local.', ['169.254.10.2']]);
+  // A Red Pitaya keeps the one that it gave itself.
+  lan.run('board', 'ip', 'address', 'add', '10.77.0.2/24', 'dev', 'board');
+  const both = await browser.until(({ addresses: now = [] }) => now.includes('10.77.0.2'), 12);
+  assert.deepEqual(both.addresses, ['10.77.0.2', '169.254.10.2']);
+  assert.deepEqual([...new Set(browser.events.flatMap(({ name = [] }) => name))], ['pitayad on rp']);
+  assert.ok(isRunning(board.process));
+});
+
 test('IPv4 and global IPv6, where both are listened on; of one address, that alone', async ({ lan }) => {
   lan.run('board', 'ip', 'address', 'add', '2001:db8::2/64', 'dev', 'board', 'nodad');
   lan.run('board', 'ip', 'address', 'add', '10.88.0.2/24', 'dev', 'board');

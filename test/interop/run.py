@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
 
-SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "sharing", "dial_out"]
+SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "viewers", "sharing", "dial_out"]
 """Files scenario_NAME.py, in the order in which they run."""
 
 NOTHING_OF_OURS = {"dial_out"}

@@ -81,15 +81,15 @@ class Instrument:
 
 
 class Viewer(Instrument):
-    """A DAQ_Viewer with our scope."""
+    """A DAQ_Viewer with one of our detectors."""
 
-    def __init__(self, title: str = "scope") -> None:
+    def __init__(self, title: str = "scope", detector: str = "PitayadScope", dimension: int = 1) -> None:
         from pymodaq.control_modules.daq_viewer import DAQ_Viewer
 
-        self.module = DAQ_Viewer(None, title=title, daq_type="DAQ1D")
+        self.module = DAQ_Viewer(None, title=title, daq_type=f"DAQ{dimension}D")
         self.group = "detector_settings"
         super().__init__()
-        self.module.detector = "PitayadScope"
+        self.module.detector = detector
         pump(seconds=0.2)
         self.frames: list[Any] = []
         self.grabbing: list[bool] = []
@@ -97,11 +97,22 @@ class Viewer(Instrument):
         self.module.grab_status.connect(self.grabbing.append)
 
     def snap(self, seconds: float = 10.0) -> Any:
-        """The data of one trace."""
+        """The data of one trace, or of the first quantity."""
+        return self.measure(seconds)[0]
+
+    def measure(self, seconds: float = 10.0) -> Any:
+        """All that one snap brings."""
         before = len(self.frames)
         self.module.snap()
         assert pump(lambda: len(self.frames) > before, seconds), f"no data within {seconds} s: {self.texts[-3:]}"
-        return self.frames[-1][0]
+        return self.frames[-1]
+
+    def values(self, seconds: float = 10.0) -> dict[str, dict[str, float]]:
+        """Of a detector of single values: by quantity and channel."""
+        return {
+            data.name: {label: float(array[0]) for label, array in zip(data.labels, data.data, strict=True)}
+            for data in self.measure(seconds)
+        }
 
     def grab(self, on: bool) -> None:
         """The button for a continuous grab."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy import QtCore
@@ -43,12 +44,16 @@ class BoardPlugin:
 
     _messenger: Messenger | None = None
     _module_name = ""
+    _beside: Sequence[str] = ()
     _forget: Any = None
 
     # ------------------------------------------------------------------------------------------- opening, closing
 
-    def _open(self, controller: Board | None, module: str) -> str:
-        """Connects, or shares the master's board; shows its settings. Gives a line about it. Raises PitayadError."""
+    def _open(self, controller: Board | None, module: str, beside: Sequence[str] = ()) -> str:
+        """Connects, or shares the master's board; shows the settings of a module, and of those ``beside`` it.
+
+        Gives a line about the board. Raises PitayadError.
+        """
         self._close()
         initialise = getattr(self, "ini_controller_init", None) or getattr(
             self, "ini_detector_init", getattr(self, "ini_stage_init", None)
@@ -62,8 +67,8 @@ class BoardPlugin:
             self._messenger = Messenger()
             self._messenger.happened.connect(self._happened)
             self._forget = self.controller.listen(self._messenger.tell)
-            stored = {leaf.name(): leaf.value() for leaf in leaves(self.settings.child(SETTINGS))}
-            self._use_module(module)
+            stored = {path: leaf.value() for path, leaf in self._shown().items()}
+            self._use_module(module, beside)
             if self.settings[CHOICE, "apply_preset"]:
                 self._apply(stored)
         except Exception:
@@ -85,12 +90,13 @@ class BoardPlugin:
             if self.is_master and self.controller is not None:
                 self.controller.close()
 
-    def _use_module(self, module: str) -> None:
+    def _use_module(self, module: str, beside: Sequence[str] = ()) -> None:
         """Attaches to a module of the board and shows its settings."""
         if module not in self.controller.modules:
             raise PitayadError(f"{self.controller} has no {module}, only {', '.join(self.controller.modules)}")
         self.controller.attach(module, self.settings[CHOICE, "mode"])
         self._module_name = module
+        self._beside = [name for name in beside if name in self.controller.modules]
         self._build()
 
     @property
@@ -100,12 +106,22 @@ class BoardPlugin:
 
     # ------------------------------------------------------------------------------------------- board to tree
 
+    def _shown(self) -> dict[tuple[str, ...], Any]:
+        """Every setting in the tree by its place: (name,), or (module, name) of the modules beside."""
+        group = self.settings.child(SETTINGS)
+        return {tuple(group.childPath(leaf)): leaf for leaf in leaves(group)}
+
+    def _module_at(self, path: Sequence[str]) -> Module:
+        return self.controller.modules[path[0]] if len(path) > 1 else self.module
+
     def _build(self) -> None:
         """The board's settings in place of those in the tree, here and in the window."""
-        root = self.module.settings()
-        described = {parameter["name"]: parameter for parameter in self.module.description["parameters"]}
-        # What else is in it is for PyMoDAQ's own network modules.
-        tree = [declaration(leaf, described) for leaf in root.leaves() if leaf.name in described]
+        tree = declarations(self.module)
+        for name in self._beside:
+            module = self.controller.modules[name]
+            title = str(module.description.get("title", name))
+            children = declarations(module)
+            tree.append({"title": title, "name": name, "type": "group", "expanded": False, "children": children})
         blocked = self.settings.blockSignals(True)
         try:
             self.settings.child(SETTINGS).setOpts(tree=tree)
@@ -113,18 +129,19 @@ class BoardPlugin:
             self.settings.blockSignals(blocked)
         self._post("update_settings", [[SETTINGS], {"tree": tree}, "options"])
 
-    def _show(self, name: str, value: Any) -> None:
+    def _show(self, path: Sequence[str], value: Any) -> None:
         """A value as the board has it, here and in the window."""
-        for leaf in leaves(self.settings.child(SETTINGS)):
-            if leaf.name() == name:
-                if isinstance(value, (list, tuple)):
-                    value = str(list(value))
-                blocked = self.settings.blockSignals(True)
-                try:
-                    leaf.setValue(value)
-                finally:
-                    self.settings.blockSignals(blocked)
-                self._post("update_settings", [self.settings.childPath(leaf), value, "value"])
+        leaf = self._shown().get(tuple(path))
+        if leaf is None:
+            return
+        if isinstance(value, (list, tuple)):
+            value = str(list(value))
+        blocked = self.settings.blockSignals(True)
+        try:
+            leaf.setValue(value)
+        finally:
+            self.settings.blockSignals(blocked)
+        self._post("update_settings", [self.settings.childPath(leaf), value, "value"])
 
     # ------------------------------------------------------------------------------------------- tree to board
 
@@ -135,44 +152,41 @@ class BoardPlugin:
             super().update_settings(change)  # type: ignore[misc]
             self._own_setting_changed(path, change)
         elif change["change"] == "value" and len(path) > 1 and self._messenger is not None:
-            self._write({path[-1]: change["param"].value()})
+            self._write({tuple(path[1:]): change["param"].value()})
 
     def _own_setting_changed(self, path: list[str], change: dict[str, Any]) -> None:
         """For plug-ins that have settings of their own."""
 
-    def _write(self, values: dict[str, Any]) -> None:
+    def _write(self, values: dict[tuple[str, ...], Any]) -> None:
         """Sets values on the board, and shows what it took; a refusal goes to the status line, the old value back."""
-        try:
-            taken = self.module.set(**{name: self._for_board(name, value) for name, value in values.items()})
-        except PitayadError as error:
-            self._say(str(error))
+        for before in dict.fromkeys(path[:-1] for path in values):
+            group = {path[-1]: value for path, value in values.items() if path[:-1] == before}
+            module = self._module_at((*before, ""))
             try:
-                taken = self.module.get(*values)
-            except PitayadError:
-                shown = {leaf.name(): leaf.value() for leaf in leaves(self.settings.child(SETTINGS))}
-                taken = {name: shown[name] for name in values if name in shown}
-        for name, value in taken.items():
-            self._show(name, value)
+                taken = module.set(**{name: for_board(module, name, value) for name, value in group.items()})
+            except PitayadError as error:
+                self._say(str(error))
+                try:
+                    taken = module.get(*group)
+                except PitayadError:
+                    shown = self._shown()
+                    taken = {name: shown[(*before, name)].value() for name in group if (*before, name) in shown}
+            for name, value in taken.items():
+                self._show((*before, name), value)
 
-    def _for_board(self, name: str, value: Any) -> Any:
-        """Lists of numbers are shown as text."""
-        if isinstance(value, str) and self.module.parameter(name)["kind"] == "numbers":
-            return read_literal(value)
-        return value
-
-    def _apply(self, stored: dict[str, Any]) -> None:
+    def _apply(self, stored: dict[tuple[str, ...], Any]) -> None:
         """Writes the stored values that differ from the board's."""
         differing = {
-            leaf.name(): stored[leaf.name()]
-            for leaf in leaves(self.settings.child(SETTINGS))
-            if leaf.name() in stored and not leaf.opts["readonly"] and not same(stored[leaf.name()], leaf.value())
+            path: stored[path]
+            for path, leaf in self._shown().items()
+            if path in stored and not leaf.opts["readonly"] and not same(stored[path], leaf.value())
         }
         if not differing:
             self._say("the preset is what the board has already")
             return
         self._write(differing)
         self._build()
-        self._say(f"preset applied to the board: {', '.join(differing)}")
+        self._say(f"preset applied to the board: {', '.join('.'.join(path) for path in differing)}")
 
     # ------------------------------------------------------------------------------------------- events
 
@@ -182,10 +196,13 @@ class BoardPlugin:
             return
         if event.kind == "changed" and event.setting is not None:
             if event.module in ("", self._module_name):
-                self._show(event.parameter, event.setting.value)
+                self._show((event.parameter,), event.setting.value)
+            elif event.module in self._beside:
+                self._show((event.module, event.parameter), event.setting.value)
         elif event.kind == "progress":
             if event.module in ("", self._module_name):
                 self._post("Update_Status", [event.text, ""])
+                self._progressed(event)
         elif event.kind == "lost":
             self._say(f"{event.text}; trying to reconnect")
         elif event.kind == "back":
@@ -196,6 +213,9 @@ class BoardPlugin:
                 self._say(str(error))
                 return
             self._came_back()
+
+    def _progressed(self, event: Event) -> None:
+        """For plug-ins that show what has come so far."""
 
     def _came_back(self) -> None:
         """For plug-ins that were waiting for the board."""
@@ -216,6 +236,20 @@ def leaves(group: Any) -> list[Any]:
     for child in group.children():
         found += leaves(child) if child.hasChildren() or child.type().startswith("group") else [child]
     return found
+
+
+def declarations(module: Module) -> list[dict[str, Any]]:
+    """What PyMoDAQ makes the settings of a module from."""
+    described = {parameter["name"]: parameter for parameter in module.description["parameters"]}
+    # What else is in it is for PyMoDAQ's own network modules.
+    return [declaration(leaf, described) for leaf in module.settings().leaves() if leaf.name in described]
+
+
+def for_board(module: Module, name: str, value: Any) -> Any:
+    """Lists of numbers are shown as text."""
+    if isinstance(value, str) and module.parameter(name)["kind"] == "numbers":
+        return read_literal(value)
+    return value
 
 
 __all__ = ["BoardPlugin"]

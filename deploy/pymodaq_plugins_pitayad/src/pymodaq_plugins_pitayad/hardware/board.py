@@ -44,19 +44,28 @@ class Event:
     module: str = ""
     parameter: str = ""
     setting: Setting | None = None
+    points: dict[str, Any] | None = None
+    """Of progress: points that came since the last one, from point ``first`` on, one list a quantity."""
 
 
 class Trace:
-    """What a grab brings: samples of one or two channels over time.
+    """What a grab brings: lines over an axis, of one or several quantities; or single values.
 
-    ``trace.time`` in s, ``trace["ch1"]`` in ``trace.units``; ``trace.attributes`` say how it was recorded.
+    Of the scope: ``trace.time`` in s, ``trace["ch1"]`` in ``trace.units``; ``trace.attributes`` say how it was
+    recorded. What other modules measure has more quantities, by their names: ``curve.quantities["Phase"]["in1"]``,
+    ``curve.axis``.
     """
 
-    def __init__(self, message: ExportMessage) -> None:
-        if not message.data or not message.data[0].arrays:
+    def __init__(self, message: ExportMessage, number: int = 0) -> None:
+        if not message.data or not all(data.arrays for data in message.data):
             raise NotProtocol("the board sent a trace without data")
         self.message = message
-        self.data: DataMessage = message.data[0]
+        self.data: DataMessage = message.data[number]
+
+    @property
+    def quantities(self) -> dict[str, Trace]:
+        """All of them by name, the first being the one that this is."""
+        return {data.name: Trace(self.message, number) for number, data in enumerate(self.message.data)}
 
     @property
     def labels(self) -> list[str]:
@@ -74,9 +83,16 @@ class Trace:
         return self.data.attributes
 
     @property
-    def time(self) -> np.ndarray:
-        """Times of the samples in s; 0 is the trigger."""
-        return self.data.axes[0].values
+    def axis(self) -> np.ndarray:
+        """What the samples are over: times in s, 0 is the trigger; or frequencies in Hz; empty for single values."""
+        return self.data.axes[0].values if self.data.axes else np.empty(0)
+
+    time = axis
+
+    @property
+    def errors(self) -> dict[str, np.ndarray]:
+        """Uncertainties by channel, where there are any."""
+        return dict(zip(self.data.labels, self.data.errors))
 
     def __getitem__(self, channel: str | int) -> np.ndarray:
         if isinstance(channel, str):
@@ -89,7 +105,7 @@ class Trace:
         return len(self.data.arrays[0])
 
     def __repr__(self) -> str:
-        return f"Trace({', '.join(self.labels)}; {len(self)} points, {self.units})"
+        return f"Trace({self.data.name}: {', '.join(self.labels)}; {len(self)} points, {self.units})"
 
 
 class PendingGrab:
@@ -151,7 +167,8 @@ class Module:
         """Acquires a new trace and waits for it.
 
         ``timeout``: seconds until the board gives up; by default the trace's duration and 5 s. Options: ``config``
-        (settings to write first), ``fresh=False`` (one that is running will do), ``start`` and ``points`` (a part).
+        (settings to write first), ``fresh=False`` (one that is running will do); of the scope also ``start`` and
+        ``points`` (a part), ``statistics`` (mean, rms, peak-to-peak from time ``from`` to ``to``).
         """
         outcome: Future[GrabOutcome] = Future()
         self.start_grab(outcome.set_result, timeout=timeout, **options)
@@ -396,7 +413,15 @@ class Board:
                 self._tell(Event("changed", module=module, parameter=setting.name, setting=setting))
         elif answer.word == "Progress" and isinstance(answer.payload[0], dict):
             progress = answer.payload[0]
-            self._tell(Event("progress", text=str(progress.get("text", "")), module=str(progress.get("module", ""))))
+            points = progress.get("points")
+            self._tell(
+                Event(
+                    "progress",
+                    text=str(progress.get("text", "")),
+                    module=str(progress.get("module", "")),
+                    points=points if isinstance(points, dict) else None,
+                )
+            )
 
     # ------------------------------------------------------------------------------------------- connections
 

@@ -1,0 +1,15 @@
+"""The spectrum analyzer of a Red Pitaya as a 1D detector."""
+
+from __future__ import annotations
+
+from pymodaq.control_modules.viewer_utility_classes import main
+
+from pymodaq_plugins_pitayad.viewer import BoardViewer
+
+
+class DAQ_1DViewer_PitayadSpectrum(BoardViewer, module="spectrumanalyzer"):
+    """Spectra of one or two signals in baseband, or of one around a frequency."""
+
+
+if __name__ == "__main__":
+    main(__file__)

@@ -1,6 +1,8 @@
 /** The pages of docs/ that are made from declarations, as a whole or between two marks. `node build.mjs docs` writes them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { settingsAsMarkdown } from '../src/config-reference.ts';
+import { boardsAsMarkdown } from '../src/fpga/bitstream/boards.ts';
 import { modules } from '../src/fpga/modules/modules.ts';
 import { parametersAsMarkdown } from '../src/fpga/reference.ts';
 import { wordsAsMarkdown } from '../src/server/words.ts';
@@ -10,6 +12,8 @@ const END = '<!-- end of tables -->';
 
 /** What belongs between the marks of each page, by its name in docs/. */
 const tables: Readonly<Record<string, () => string>> = {
+  'configuration.md': settingsAsMarkdown,
+  'hardware.md': boardsAsMarkdown,
   'protocol.md': wordsAsMarkdown,
   'parameters.md': () => parametersAsMarkdown(modules),
 };

@@ -51,7 +51,7 @@ interface Kind<T> {
   readonly negatable?: true;
 }
 
-interface Setting<T> {
+export interface Setting<T> {
   readonly kind: Kind<T>;
   readonly default: T;
   readonly help: string;
@@ -333,7 +333,8 @@ function cardSettings(): [string, Setting<unknown>][] {
   return Object.entries<Setting<unknown>>(settings).filter(([, one]) => mayBeOnCard(one));
 }
 
-function mayBeOnCard({ kind, notFromCard }: Setting<unknown>): boolean {
+/** Whether `pitayad.yaml` on the card may set it: nothing that names a file, or without which the board would not serve. */
+export function mayBeOnCard({ kind, notFromCard }: Setting<unknown>): boolean {
   return kind !== file && !notFromCard;
 }
 

@@ -24,17 +24,28 @@ export interface PlainRegisters {
   get(offset: number): number;
   /** false: there is no register, nothing was stored. */
   set(offset: number, word: number): boolean;
+  /** All of them are as after a reset. */
+  readonly untouched: boolean;
 }
 
 /** @param registers offset to [mask, reset value]. */
 export function plainRegisters(registers: ReadonlyMap<number, readonly [mask: number, reset: number]>): PlainRegisters {
   const values = new Map([...registers].map(([offset, [, reset]]) => [offset, reset]));
+  const changed = new Set<number>();
   return {
+    get untouched() {
+      return changed.size === 0;
+    },
     get: (offset) => values.get(offset) ?? 0,
     set(offset, word) {
       const register = registers.get(offset);
-      if (register) values.set(offset, (word & register[0]) >>> 0);
-      return register !== undefined;
+      if (!register) return false;
+      const [mask, reset] = register;
+      const value = mask === 0 ? reset : (word & mask) >>> 0;
+      values.set(offset, value);
+      if (value === reset) changed.delete(offset);
+      else changed.add(offset);
+      return true;
     },
   };
 }

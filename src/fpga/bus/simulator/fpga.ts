@@ -6,6 +6,7 @@ import { iir } from './clocked/iir.ts';
 import { iq } from './clocked/iq.ts';
 import { network, STRETCH } from './clocked/network.ts';
 import { type Pid, pid } from './clocked/pid.ts';
+import { trig } from './clocked/trig.ts';
 import { delayOf, type FrontEnd, type InputModel } from './front-end.ts';
 import { type Bank, type HouseKeeping, houseKeeping } from './house-keeping.ts';
 import { inputSignal, PIN_LATENCY } from './inputs.ts';
@@ -16,14 +17,12 @@ import { scopeMemory } from './scope-memory.ts';
 import { changing, SILENCE, type Signal } from './signal.ts';
 import { slowOutputs } from './slow-outputs.ts';
 import { type Timeline, timeline } from './timeline.ts';
-import { type TriggerBlock, triggerBlock } from './trigger-block.ts';
 
 /** Address bits 22 … 20 choose the region, 19 … 16 the module slot of region 3. */
 const REGION_SHIFT = 20;
 const REGIONS = 8;
 const SLOT_SHIFT = 16;
 const DSP_REGION = 3;
-const TRIG_SLOT = 3;
 const ROUTING_BYTES = 0x14;
 
 /** If not exact: a mean over more clocks takes as many only, so that a trace costs some milliseconds at most. */
@@ -81,7 +80,6 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       const live = modulesWithState.live();
       from = live ? Math.min(clock, from + STRETCH) : clock;
       modulesWithState.advance(from);
-      trig.advance(from);
       theScope.advance(from);
       if (live && from < clock) {
         recorded.change(from, theScope.coming);
@@ -106,6 +104,15 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   );
   const clocked = new Map<number, Clocked>([
     ...pids.map((one, slot) => [slot, one] as const),
+    [
+      CODES.trig,
+      trig({
+        timeline: time,
+        phase: (clock) => generators.channels[0].phaseAt(clock),
+        wanted: () => theScope.listensToTrig(),
+        triggers: (clock) => theScope.trigTriggers(clock),
+      }),
+    ],
     [CODES.iir, iir()],
     ...[0, 1, 2].map((n) => [CODES.iq0 + n, iq(n === 2 ? 4 : 2, () => sync(CODES.iq0 + n))] as const),
   ]);
@@ -174,14 +181,6 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   for (const [k, { output }] of generators.channels.entries()) signals[CODES.asg0 + k] = output;
   for (const [k, input] of inputs.entries()) signals[CODES.in1 + k] = input;
 
-  const trig: TriggerBlock = triggerBlock({
-    timeline: time,
-    input: () => paths.input(TRIG_SLOT),
-    exact,
-    wanted: theScope.listensToTrig,
-    triggers: theScope.trigTriggers,
-  });
-  const modules = new Map<number, Block>([...clocked, [TRIG_SLOT, trig]]);
   const regions: readonly (Block | undefined)[] = [
     hk,
     theScope,
@@ -199,7 +198,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         const within = at & 0xffff;
         if (within < ROUTING_BYTES) out[k] = paths.read(slot, within);
         else {
-          modules.get(slot)?.read(within, one);
+          clocked.get(slot)?.read(within, one);
           out[k] = one[0] ?? 0;
         }
       }
@@ -210,7 +209,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         const slot = at >>> SLOT_SHIFT;
         const within = at & 0xffff;
         if (within < ROUTING_BYTES) paths.write(slot, within, word);
-        else modules.get(slot)?.write(within, Uint32Array.of(word));
+        else clocked.get(slot)?.write(within, Uint32Array.of(word));
       }
     },
   };

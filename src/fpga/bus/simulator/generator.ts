@@ -58,6 +58,8 @@ export interface Generator {
   readonly table: Int32Array;
   /** Table index at the end of the scope's last acquisition, or now if one is being finished; 0 … 16383. */
   readonly scopeTriggerPhase: number;
+  /** Table index at a clock just passed, 0 … 16383. */
+  phaseAt(clock: number): number;
   /** The channel's half of the control word was written. */
   control(bits: number): void;
   set(setting: Setting, value: number): void;
@@ -114,6 +116,7 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
   /** Triggers that the scope may still have to hear of, oldest first. */
   let triggered: number[] = [];
 
+  const single = new Int32Array(1);
   let phase = POINTS - 1;
   let scopeCounting = false;
   /** When the pointer is to be noted for the scope. */
@@ -291,6 +294,11 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
     get scopeTriggerPhase() {
       if (scopeCounting) return pointerAt(timeline.now + NOTE_LATENCY - 1) >> FRACTION_BITS;
       return noteAt < Number.POSITIVE_INFINITY ? pointerAt(noteAt) >> FRACTION_BITS : phase;
+    },
+
+    phaseAt(clock) {
+      path.sample(single, clock, 1, 1);
+      return (single[0] as number) >> FRACTION_BITS;
     },
 
     control(bits) {

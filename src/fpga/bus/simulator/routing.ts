@@ -8,6 +8,7 @@ import type { Timeline } from './timeline.ts';
 /** Codes of signals; each is a slot too. */
 export const SLOTS = 16;
 export const CODES = {
+  trig: 3,
   iir: 4,
   iq0: 5,
   iq2_2: 14,

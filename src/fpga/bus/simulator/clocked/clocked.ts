@@ -2,8 +2,12 @@
 import type { Block } from '../block.ts';
 
 export interface Clocked extends Block {
-  /** Lets one clock pass. @param input the signal that goes in, after the clock before. */
-  step(input: number): void;
+  /**
+   * Lets one clock pass.
+   * @param input the signal that goes in, after the clock before.
+   * @param clock how many have passed then.
+   */
+  step(input: number, clock: number): void;
   /** Lets many clocks pass in which nobody listened: only what goes on by itself is where it would be. */
   skip?(clocks: number): void;
   /** The module's signals after the clock that passed last, in signed counts. */

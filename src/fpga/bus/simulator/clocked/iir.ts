@@ -142,7 +142,7 @@ export function iir(): Clocked {
     audible: () => true,
     still: (exact) =>
       exact
-        ? [...REGISTERS].every(([offset, [, reset]]) => registers.get(offset) === reset)
+        ? registers.untouched
         : (registers.get(CONTROL) & 0b11) === 0 && outputs.signal === 0,
   };
 }

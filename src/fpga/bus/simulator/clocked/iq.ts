@@ -192,6 +192,6 @@ export function iq(stages: number, running: () => boolean): Clocked {
     busy: () => sums.busy,
     audible: () => amplitude !== 0 || g1 !== 0 || g4 !== 0,
     still: (exact) =>
-      exact && !sums.busy && [...layout].every(([offset, [, reset]]) => registers.get(offset) === reset),
+      exact && !sums.busy && registers.untouched,
   };
 }

@@ -141,7 +141,7 @@ export function network(options: NetworkOptions): Network {
           now++;
           const at = now & (size - 1);
           for (const { module, rings, value } of inputs) {
-            module.step(value);
+            module.step(value, now);
             rings.signal[at] = module.outputs.signal;
             rings.direct[at] = module.outputs.direct;
             rings.second[at] = module.outputs.second;

@@ -11,6 +11,12 @@ export interface RegisterBus {
   /** How users know it: `devmem`, `monitor:HOST:PORT`, `simulator`. */
   readonly name: string;
 
+  /**
+   * Seconds that the time of the FPGA has fallen behind that of the wall, because it is worked out more slowly. Hardware
+   * never does.
+   */
+  readonly lag?: number;
+
   /** What it carried so far. A word over the AXI bus costs 100–200 ns: words are what drivers economise. */
   readonly traffic: Readonly<BusTraffic>;
 

@@ -356,7 +356,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
           scales: board.scales,
         },
         outputs: { out1_saturated: saturated.out1_saturated, out2_saturated: saturated.out2_saturated },
-        bus: { name: bus.name, ...bus.traffic },
+        bus: { name: bus.name, ...bus.traffic, ...(bus.lag === undefined ? {} : { lag: bus.lag }) },
         ...(state ? { state: { ...state.status } } : {}),
       };
     },

@@ -24,6 +24,9 @@ const REGIONS = 8;
 const SLOT_SHIFT = 16;
 const DSP_REGION = 3;
 const ROUTING_BYTES = 0x14;
+/** What a slot puts out now, and the integral of the detector of a lock-in. */
+const NOW = 0x10;
+const PFD = 0x150;
 
 /** If not exact: a mean over more clocks takes as many only, so that a trace costs some milliseconds at most. */
 const CLOCKS_AVERAGED = 32;
@@ -196,6 +199,8 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         const at = offset + 4 * k;
         const slot = at >>> SLOT_SHIFT;
         const within = at & 0xffff;
+        const source = within === NOW || within === PFD ? made.get(slot) : undefined;
+        if (source) modulesWithState.look(source[0]);
         if (within < ROUTING_BYTES) out[k] = paths.read(slot, within);
         else {
           clocked.get(slot)?.read(within, one);

@@ -238,6 +238,7 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     advance(clocks) {
       catchUp();
       now += clocks;
+      board.timeline.advance(now);
       rebase();
     },
     connect(input, model) {

@@ -8,11 +8,21 @@ import type { Clocked } from './clocked.ts';
 /** Clocks that are stepped before others, who look back, are let at the signals. */
 export const STRETCH = 4096;
 
+/** Clocks that bring a module near to where it would be, had it been stepped all the time; half a ms. */
+const SETTLING = 65_536;
+/** Who was looked at is stepped for so long, in ms of the wall. */
+const WATCHED_MS = 1000;
+
 export interface Network {
   /** Signals of a slot: what others choose, what goes to the outputs, and the second one. */
   signal(slot: number, which: 'signal' | 'direct' | 'second'): Signal;
   /** Whether anything must be stepped. */
   live(): boolean;
+  /**
+   * Somebody reads a signal of a slot, and may do so again. If that was not stepped because nobody listened, it is
+   * brought near to where it would be.
+   */
+  look(slot: number): void;
   /** Steps until `clock`, at most `STRETCH` from where it is if it is live. */
   advance(clock: number): void;
 }
@@ -42,6 +52,8 @@ const ALL: readonly Which[] = ['signal', 'direct', 'second'];
 interface Slot {
   readonly slot: number;
   readonly module: Clocked;
+  /** Until when somebody is taken to look at it, in ms of the wall. */
+  watchedUntil: number;
   /** Clocks that have passed for it: since then all its outputs are as they were. */
   stepped: number;
   readonly rings: Record<Which, Int32Array>;
@@ -54,6 +66,7 @@ export function network(options: NetworkOptions): Network {
     ([slot, module]): Slot => ({
       slot,
       module,
+      watchedUntil: 0,
       stepped: 0,
       rings: { signal: new Int32Array(size), direct: new Int32Array(size), second: new Int32Array(size) },
     }),
@@ -89,9 +102,42 @@ export function network(options: NetworkOptions): Network {
     one.stepped = now;
   };
 
-  const isLive = ({ slot, module }: Slot): boolean => {
+  const isLive = ({ slot, module, watchedUntil }: Slot): boolean => {
     if (module.still(exact())) return false;
-    return exact() || module.busy() || chosen(slot) || (feeds(slot) && module.audible());
+    if (exact() || module.busy() || chosen(slot) || (feeds(slot) && module.audible())) return true;
+    return watchedUntil > 0 && performance.now() < watchedUntil;
+  };
+
+  /** Steps some modules from a clock to another. */
+  const go = (living: readonly Slot[], from: number, to: number): void => {
+    const inputs = living.map((one) => {
+      const code = listensTo(one.slot);
+      const own = made.get(code);
+      const source = own ? modules.get(own[0])?.outputs : undefined;
+      if (!own && !buffers.has(code)) buffers.set(code, new Int32Array(STRETCH));
+      return { ...one, one, source, which: own?.[1] ?? 'signal', code, buffer: buffers.get(code), value: 0 };
+    });
+    const outside = [...new Set(inputs.filter(({ source }) => !source).map(({ code }) => code))];
+    const stretch = outside.length === 0 ? STRETCH : Math.min(STRETCH, returning());
+    for (let clock = from; clock < to; ) {
+      const count = Math.min(stretch, to - clock);
+      for (const code of outside) {
+        const buffer = buffers.get(code);
+        if (buffer) (signals[code] ?? SILENCE).sample(buffer, clock, 1, count);
+      }
+      for (let n = 0; n < count; n++) {
+        for (const one of inputs) one.value = one.source ? one.source[one.which] : (one.buffer?.[n] ?? 0);
+        clock++;
+        const at = clock & (size - 1);
+        for (const { module, rings, value } of inputs) {
+          module.step(value, clock);
+          rings.signal[at] = module.outputs.signal;
+          rings.direct[at] = module.outputs.direct;
+          rings.second[at] = module.outputs.second;
+        }
+      }
+      for (const { one } of inputs) one.stepped = clock;
+    }
   };
 
   return {
@@ -113,42 +159,28 @@ export function network(options: NetworkOptions): Network {
 
     live: () => all.some(isLive),
 
+    look(slot) {
+      const one = all.find((each) => each.slot === slot);
+      if (!one || exact()) return;
+      const before = isLive(one);
+      one.watchedUntil = performance.now() + WATCHED_MS;
+      if (before || !isLive(one)) return;
+      grow();
+      fillIn(one);
+      go([one], Math.max(0, now - SETTLING), now);
+    },
+
     advance(clock) {
+      if (clock <= now) return;
       const living = all.filter(isLive);
       if (living.length === 0) {
-        now = Math.max(now, clock);
+        now = clock;
         return;
       }
       grow();
       for (const one of living) fillIn(one);
-      const inputs = living.map((one) => {
-        const code = listensTo(one.slot);
-        const own = made.get(code);
-        const source = own ? modules.get(own[0])?.outputs : undefined;
-        if (!own && !buffers.has(code)) buffers.set(code, new Int32Array(STRETCH));
-        return { ...one, one, source, which: own?.[1] ?? 'signal', code, buffer: buffers.get(code), value: 0 };
-      });
-      const outside = [...new Set(inputs.filter(({ source }) => !source).map(({ code }) => code))];
-      const stretch = outside.length === 0 ? STRETCH : Math.min(STRETCH, returning());
-      while (now < clock) {
-        const count = Math.min(stretch, clock - now);
-        for (const code of outside) {
-          const buffer = buffers.get(code);
-          if (buffer) (signals[code] ?? SILENCE).sample(buffer, now, 1, count);
-        }
-        for (let n = 0; n < count; n++) {
-          for (const one of inputs) one.value = one.source ? one.source[one.which] : (one.buffer?.[n] ?? 0);
-          now++;
-          const at = now & (size - 1);
-          for (const { module, rings, value } of inputs) {
-            module.step(value, now);
-            rings.signal[at] = module.outputs.signal;
-            rings.direct[at] = module.outputs.direct;
-            rings.second[at] = module.outputs.second;
-          }
-        }
-        for (const { one } of inputs) one.stepped = now;
-      }
+      go(living, now, clock);
+      now = clock;
     },
   };
 }

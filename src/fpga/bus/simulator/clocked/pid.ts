@@ -77,12 +77,14 @@ export function pid(running: () => boolean, partner: () => Pid | undefined): Pid
     }
   };
 
+  const whole = (): number => Math.floor(integrator / FRACTION);
+
   /** The upper limit wins, should they cross. */
-  const limited = (): number => (sum >= max ? max : Math.max(sum, min));
+  const limited = (value: number): number => (value >= max ? max : Math.max(value, min));
 
   return {
     ...wordBlock(
-      (offset) => (offset === IVAL ? (Math.floor(integrator / FRACTION) | 0) >>> 0 : registers.get(offset)),
+      (offset) => (offset === IVAL ? whole() >>> 0 : registers.get(offset)),
       (offset, word) => {
         if (offset === IVAL) integrator = ((word << 16) >> 16) * FRACTION;
         else registers.set(offset, word);
@@ -101,9 +103,9 @@ export function pid(running: () => boolean, partner: () => Pid | undefined): Pid
 
     step(counts) {
       const paused = !running();
-      outputs.signal = limited();
+      outputs.signal = limited(sum);
       outputs.direct = outputs.signal;
-      sum = saturate(proportional + Math.floor(integrator / FRACTION));
+      sum = saturate(proportional + whole());
       integrator = Math.min(INTEGRATOR_MAX, Math.max(INTEGRATOR_MIN, integrator + increment));
       proportional = paused && pauses & PAUSED_P ? 0 : Math.floor((error * p) / P_SHIFT);
       increment = paused && pauses & PAUSED_I ? 0 : error * i;
@@ -118,7 +120,7 @@ export function pid(running: () => boolean, partner: () => Pid | undefined): Pid
     still(exact) {
       if (partner()?.isDifferential) return false;
       if (exact) return registers.untouched && integrator === 0;
-      return p === 0 && i === 0 && proportional === 0 && increment === 0 && outputs.signal === limited();
+      return p === 0 && i === 0 && proportional === 0 && increment === 0 && outputs.signal === limited(saturate(whole()));
     },
   };
 }

@@ -77,6 +77,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
   const memory = (): number => delay + STAGES;
   const signals: Signal[] = [];
   // Whatever lets a signal change has the scope look at the time before, since that is not kept for long.
+  let lookedAt = 0;
   const time: Timeline = timeline((clock) => {
     for (let from = time.now; from < clock; ) {
       // What has a state is stepped, and looked at before it is forgotten.
@@ -84,9 +85,10 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       from = live ? Math.min(clock, from + STRETCH) : clock;
       modulesWithState.advance(from);
       theScope.advance(from);
-      if (live && from < clock) {
+      if (live && from >= lookedAt + STRETCH) {
         recorded.change(from, theScope.coming);
         for (const pin of pins) if (pin.hasState) pin.settle(from);
+        lookedAt = from;
       }
     }
   });

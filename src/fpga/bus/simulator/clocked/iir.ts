@@ -140,9 +140,6 @@ export function iir(): Clocked {
 
     busy: () => false,
     audible: () => true,
-    still: (exact) =>
-      exact
-        ? registers.untouched
-        : (registers.get(CONTROL) & 0b11) === 0 && outputs.signal === 0,
+    still: (exact) => (exact ? registers.untouched : (registers.get(CONTROL) & 0b11) === 0 && outputs.signal === 0),
   };
 }

@@ -191,7 +191,6 @@ export function iq(stages: number, running: () => boolean): Clocked {
     skip: source.skip,
     busy: () => sums.busy,
     audible: () => amplitude !== 0 || g1 !== 0 || g4 !== 0,
-    still: (exact) =>
-      exact && !sums.busy && registers.untouched,
+    still: (exact) => exact && !sums.busy && registers.untouched,
   };
 }

@@ -120,7 +120,9 @@ export function pid(running: () => boolean, partner: () => Pid | undefined): Pid
     still(exact) {
       if (partner()?.isDifferential) return false;
       if (exact) return registers.untouched && integrator === 0;
-      return p === 0 && i === 0 && proportional === 0 && increment === 0 && outputs.signal === limited(saturate(whole()));
+      return (
+        p === 0 && i === 0 && proportional === 0 && increment === 0 && outputs.signal === limited(saturate(whole()))
+      );
     },
   };
 }

@@ -55,6 +55,11 @@ export async function plugInWheel(out, date) {
   return readdirSync(out).find((name) => name.endsWith('.whl'));
 }
 
+/** A Python with the client that PyRPL is: its own drivers, for what stands in for a board. */
+export function pyrplPython() {
+  return python('pyrpl', 'test/pyrpl/requirements.txt');
+}
+
 /** The versions of PyMoDAQ that are tested: there is a requirements file for each. */
 export function pymodaqVersions() {
   const folder = join(root, 'test/interop');

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { buildNative, nodeArmv7, unsupported } from './native.mjs';
-import { pymodaqPython, pymodaqVersions, pymodaqWithPlugIns, testPython } from './python.mjs';
+import { pymodaqPython, pymodaqVersions, pymodaqWithPlugIns, pyrplPython, testPython } from './python.mjs';
 import { cached, dist, endChildrenOnSignals, hashOf, Missing, need, root, run, say, tail } from './tools.mjs';
 
 const logs = join(dist, 'test');
@@ -25,6 +25,7 @@ function stages() {
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
     { name: 'cosim', run: cosim },
+    { name: 'pyrpl', run: pyrpl },
     { name: 'discovery', run: discovery },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
     { name: 'soak-doors', run: () => script('test/soak/reconnect.ts', ['--tenth']) },
@@ -240,6 +241,37 @@ async function cosim() {
     await run('sh', [join(source, 'build.sh'), '--out', out]);
   });
   return uvu('^cosim/.*\\.test\\.ts$', { PITAYAD_COSIM: join(folder, 'cosim') }, 900);
+}
+
+/**
+ * The simulator in place of the reference Verilog: its recordings played again over TCP, and the real PyRPL client. In
+ * stepped time, because PyRPL waits for ever where the Verilog hangs: a trigger in the clock after the last sample.
+ */
+async function pyrpl() {
+  const source = join(shared, 'cosim');
+  if (!existsSync(join(source, 'record.py'))) {
+    throw new NotShared(`the recordings' player is not at ${source}; PITAYAD_SHARED says where it is`);
+  }
+  const python = await pyrplPython();
+  const env = {
+    COSIM: join(root, 'test/pyrpl/cosim.cjs'),
+    PITAYAD_SIMULATE: '--ticks-per-request 30000',
+    PYTHONDONTWRITEBYTECODE: '1',
+    QT_QPA_PLATFORM: 'offscreen',
+  };
+  const programs = [
+    [join(source, 'record.py'), '--verify', join(source, 'golden'), '--tolerance', '2'],
+    [join(source, 'check_with_pyrpl.py')],
+  ];
+  let output = '';
+  for (const args of programs) {
+    const each = await run(python, args, { env, timeout: 900, allowFailure: true });
+    output += each.output;
+    // One that breaks off has failed, whatever passed before.
+    if (each.code !== 0 && !/^FAIL/m.test(each.output)) output += `\nFAIL  ${args[0]}: status ${each.code}\n`;
+  }
+  const count = (word) => output.match(new RegExp(`^${word} `, 'gm'))?.length ?? 0;
+  return { output: `${output}\n${count('pass')} passed, ${count('FAIL')} failed`, code: count('FAIL') };
 }
 
 /** The bundle and its cross-built add-ons under an emulated ARM processor, with Node for the board. */

@@ -90,16 +90,16 @@ export function network(options: NetworkOptions): Network {
   };
 
   /** What was not stepped stayed as it was. */
-  const fillIn = (one: Slot): void => {
-    if (one.stepped === now) return;
-    one.module.skip?.(now - one.stepped);
-    const first = Math.max(one.stepped + 1, now - size + 1);
+  const fillIn = (one: Slot, until: number): void => {
+    if (one.stepped === until) return;
+    one.module.skip?.(until - one.stepped);
+    const first = Math.max(one.stepped + 1, until - size + 1);
     for (const which of ALL) {
       const ring = one.rings[which];
       const value = ring[one.stepped & (size - 1)] as number;
-      for (let clock = first; clock <= now; clock++) ring[clock & (size - 1)] = value;
+      for (let clock = first; clock <= until; clock++) ring[clock & (size - 1)] = value;
     }
-    one.stepped = now;
+    one.stepped = until;
   };
 
   const isLive = ({ slot, module, watchedUntil }: Slot): boolean => {
@@ -166,8 +166,9 @@ export function network(options: NetworkOptions): Network {
       one.watchedUntil = performance.now() + WATCHED_MS;
       if (before || !isLive(one)) return;
       grow();
-      fillIn(one);
-      go([one], Math.max(0, now - SETTLING), now);
+      const start = Math.max(one.stepped, now - SETTLING);
+      fillIn(one, start);
+      go([one], start, now);
     },
 
     advance(clock) {
@@ -178,7 +179,7 @@ export function network(options: NetworkOptions): Network {
         return;
       }
       grow();
-      for (const one of living) fillIn(one);
+      for (const one of living) fillIn(one, now);
       go(living, now, clock);
       now = clock;
     },

@@ -7,7 +7,7 @@ import { fpgaFindings, rightsFindings, rivalFindings } from './fpga.ts';
 import { clockFindings, memoryFindings, roomFindings } from './host.ts';
 import { discoveryFindings, networkFindings } from './network.ts';
 import type { Finding, Patient } from './patient.ts';
-import { configFindings, portFindings, stateFindings, unitFindings, versionFindings } from './service.ts';
+import { configFindings, lecoFindings, portFindings, stateFindings, unitFindings, versionFindings } from './service.ts';
 
 type Examination = (patient: Patient) => Finding[] | Promise<Finding[]>;
 
@@ -31,6 +31,7 @@ const ON_BOARD: readonly Examination[] = [
   unitFindings,
   stateFindings,
   portFindings,
+  lecoFindings,
   networkFindings,
   discoveryFindings,
   clockFindings,

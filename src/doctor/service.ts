@@ -6,10 +6,13 @@ import { BITSTREAM_SHA256, VERSION } from '../board.ts';
 import { CARD_FILE } from '../card-config.ts';
 import { CONFIG_FILE, parseConfig, STATE_FOLDER, textOf } from '../config.ts';
 import { ConfigurationError } from '../errors.ts';
+import { LECO_PORT } from '../server/leco/door.ts';
 import { PYMODAQ_PORT } from '../server/listen.ts';
 import { daemonOf, error, type Finding, namesIn, ok, type Patient, textIn, warning } from './patient.ts';
 
-const DESIGN = 'usr/lib/pitayad/fpga/red_pitaya.bin';
+/** Where the package puts the program. */
+const PROGRAM = 'usr/lib/pitayad';
+const DESIGN = `${PROGRAM}/fpga/red_pitaya.bin`;
 const PACKAGES = 'var/lib/dpkg/status';
 
 /** What systemd says of a unit that does what it should. */
@@ -50,6 +53,7 @@ export async function unitFindings({ unitState }: Patient): Promise<Finding[]> {
   return found;
 }
 
+/** Of the door that nothing works without. */
 export function portFindings(patient: Patient): Finding[] {
   const port = patient.config.listen?.port ?? PYMODAQ_PORT;
   const listens = listeningPorts(patient).has(port);
@@ -63,6 +67,16 @@ export function portFindings(patient: Patient): Finding[] {
     return [warning('port', `no daemon runs; port ${port} is free`, 'sudo systemctl start pitayad, or pitayad serve')];
   const remedy = `end it (sudo ss -ltnp | grep ${port} names it), or set listen to another port`;
   return [error('port', `port ${port} is taken by another program`, remedy)];
+}
+
+/** A board is a Coordinator of LECO too, unless it signs in elsewhere. */
+export function lecoFindings(patient: Patient): Finding[] {
+  const { leco, leco_coordinator: elsewhere } = patient.config;
+  if (leco === 'off' || (leco === undefined && elsewhere !== undefined) || !daemonOf(patient)) return [];
+  const port = leco?.port ?? LECO_PORT;
+  if (listeningPorts(patient).has(port)) return [ok('port', `${port} is open for LECO`)];
+  const remedy = 'journalctl -u pitayad | grep LECO says why; leco: off ends this warning';
+  return [warning('port', `nobody listens on port ${port} (LECO)`, remedy)];
 }
 
 /** Local TCP ports in state LISTEN (0A), of IPv4 and IPv6. */
@@ -82,6 +96,10 @@ export function versionFindings(patient: Patient): Finding[] {
     found.push(
       warning('versions', `the package that is installed is ${packaged}`, 'call /usr/bin/pitayad, not another one'),
     );
+  }
+  const program = namesIn(patient, PROGRAM);
+  if (program.length > 0 && !namesIn(patient, `${PROGRAM}/native`).some((name) => name.startsWith('linux-arm-'))) {
+    found.push(error('versions', `the add-ons are missing in /${PROGRAM}/native`, 'install pitayad again'));
   }
   const expected = patient.config.bitstream_sha256 ?? BITSTREAM_SHA256;
   const path = patient.config.bitstream?.replace(/^\//, '') ?? DESIGN;

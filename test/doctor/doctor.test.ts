@@ -232,8 +232,21 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     'nobody listens',
-    (tree) => tree.write('proc/net/tcp', ''),
+    (tree) => {
+      tree.write('proc/net/tcp', '');
+      tree.config = { ...tree.config, leco: 'off' };
+    },
     { subject: 'port', verdict: 'warning', says: /nobody listens on port 6341/ },
+  ],
+  [
+    'no door for LECO',
+    (tree) => tree.write('proc/net/tcp', '   0: 00000000:18C5 00000000:0000 0A 00000000:00000000 \n'),
+    { subject: 'port', verdict: 'warning', says: /nobody listens on port 12300 \(LECO\)/, remedy: /leco: off/ },
+  ],
+  [
+    'add-ons are missing',
+    (tree) => tree.remove('usr/lib/pitayad/native'),
+    { subject: 'versions', verdict: 'error', says: /add-ons are missing/, remedy: /install pitayad again/ },
   ],
   [
     'the port is another program’s',
@@ -387,6 +400,19 @@ test('the command: a line each, what to do, a status; and it changes nothing', (
   const findings = JSON.parse(doctor('--root', tree.root, '--json').stdout) as Finding[];
   assert.ok(findings.some(({ subject, verdict }) => subject === 'FPGA' && verdict === 'error'));
   assert.deepEqual(snapshot(tree.root), before);
+});
+
+test('any user may ask, and hears the same', ({ tree }) => {
+  chmodSync(tree.root, 0o755);
+  const own = doctor('--root', tree.root, '--json');
+  const asked = spawnSync(process.execPath, ['--import', 'tsx', main, 'doctor', '--root', tree.root, '--json'], {
+    encoding: 'utf8',
+    ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+  });
+  assert.equal(asked.stderr, '');
+  const without = (text: string) =>
+    (JSON.parse(text) as Finding[]).filter(({ subject }) => !['space', 'clock'].includes(subject));
+  assert.deepEqual(without(asked.stdout), without(own.stdout));
 });
 
 test('the command on this machine, whatever it is', () => {

@@ -31,10 +31,11 @@ const UBUNTU: Readonly<Record<Os, readonly [version: string, kernel: string]>> =
 };
 
 const DAEMON = 640;
-/** State LISTEN on port 6341 (18C5), and an SSH server. */
+/** State LISTEN on port 6341 (18C5), LECO's 12300 (300C), and an SSH server. */
 const SOCKETS = [
   '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode',
   '   0: 00000000:18C5 00000000:0000 0A 00000000:00000000 00:00000000 00000000   995        0 20713 1 0 100 0 0 10 0',
+  '   2: 00000000000000000000000000000000:300C 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000   995        0 20714 1',
   '   1: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 15220 1 0 100 0 0 10 0',
   '',
 ].join('\n');
@@ -70,6 +71,7 @@ export async function goodBoard(os: Os, design = 'the design'): Promise<Tree> {
   write('run/systemd/timesync/synchronized', '');
   write('etc/avahi/services/pitayad.service', '<service-group><name>pitayad on rp-f00001</name></service-group>');
   write('usr/lib/pitayad/fpga/red_pitaya.bin', design);
+  write('usr/lib/pitayad/native/linux-arm-115/addons.cjs', '');
   mkdirSync(join(root, 'tmp'), { recursive: true });
   const sha256 = createHash('sha256').update(design).digest('hex');
   await announceLoad(root);

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { ConfigurationError } from '../../errors.ts';
 import type { RegisterBus } from '../bus/bus.ts';
+import { whyNoClock } from '../bus/operating.ts';
 import { wrongConstants } from '../identity.ts';
 import { checkBoard } from './board.ts';
 import { readImage } from './image.ts';
@@ -92,7 +93,9 @@ export async function loadFpga(options: LoadOptions): Promise<LoadOutcome> {
 }
 
 /** Whether the registers answer as PyRPL's design does. */
-async function identified({ registers }: LoadOptions): Promise<boolean> {
+async function identified({ root, registers }: LoadOptions): Promise<boolean> {
+  const noClock = whyNoClock(root);
+  if (noClock !== undefined) throw new ConfigurationError(noClock);
   const bus = registers();
   try {
     return (await wrongConstants(bus)) === 0;

@@ -19,7 +19,9 @@ export function guarded(bus: RegisterBus): GuardedBus {
 
   return {
     name: bus.name,
-    traffic: bus.traffic,
+    get traffic() {
+      return bus.traffic;
+    },
     get forbidden() {
       return forbidden;
     },

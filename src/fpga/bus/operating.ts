@@ -16,6 +16,9 @@ const SIGNS = [
 /** Written by whatever loads a design: pitayad, PyRPL and the board's own web applications. (OS 1.04 has only ours.) */
 export const LOADED = 'tmp/loaded_fpga.inf';
 
+/** How often the kernel has switched the clock of the register bus on; 0: it stands. Root alone can read it. */
+const CLOCK_USERS = 'sys/kernel/debug/clk/fclk0/clk_enable_count';
+
 export interface FpgaState {
   /** Of the kernel's sign, as an absolute path. */
   readonly file: string;
@@ -55,6 +58,15 @@ export function loadedAt(root: string = '/'): string | undefined {
 }
 
 /**
+ * That the clock of the register bus stands, as after the removal of a design's overlay it may; undefined: it runs, or
+ * nobody can tell.
+ */
+export function whyNoClock(root: string = '/'): string | undefined {
+  if (text(join(root, CLOCK_USERS)) !== '0') return undefined;
+  return `the clock of the FPGA stands (/${CLOCK_USERS} says 0): its registers, which would hang the processor, were not touched`;
+}
+
+/**
  * Why registers must not be touched, as far as files tell: not configured, no way to tell, or another design than
  * PyRPL's. undefined: they may.
  */
@@ -66,6 +78,8 @@ export function whyNotOperating(root: string = '/'): string | undefined {
   if (!state.operating) {
     return `the FPGA is not configured (${state.file} says ${state.says}): load the PyRPL design before pitayad starts`;
   }
+  const noClock = whyNoClock(root);
+  if (noClock !== undefined) return noClock;
   const design = loadedDesign(root);
   if (design === undefined || !/pyrpl|pitayad/i.test(design)) {
     return (

@@ -98,6 +98,11 @@ const TABLE: readonly Situation[] = [
   },
   { name: 'overlay not taken', board: { refusesOverlays: true }, outcome: PLAIN },
   { name: 'no configfs', board: { withoutOverlays: true }, outcome: PLAIN },
+  {
+    name: 'the clock stands after the load',
+    prepare: ({ board }) => board.write('sys/kernel/debug/clk/fclk0/clk_enable_count', '0\n'),
+    outcome: every({ refused: /clock of the FPGA stands .* were not touched/ }),
+  },
   { name: 'no rights', asNobody: true, outcome: every({ refused: /\((EACCES|EPERM)\): only root may load the FPGA/ }) },
 ];
 

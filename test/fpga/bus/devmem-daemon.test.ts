@@ -8,9 +8,11 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   readSync,
   rmSync,
   truncateSync,
@@ -23,7 +25,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { connectBoard } from '../../../src/server/client.ts';
-import { IDENTITY } from '../bitstream/fake-board.ts';
+import { bitstream, IDCODES, IDENTITY, sha256 } from '../bitstream/fake-board.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const STATE = 'sys/class/fpga_manager/fpga0/state';
@@ -116,6 +118,87 @@ test('registers of another design: it does not serve, and has written nothing', 
   const before = hashOf(context.root);
   await refused(context, /what answers at devmem is not PyRPL’s design/);
   assert.equal(hashOf(context.root), before);
+});
+
+/**
+ * A kernel that acts on what is written into its files, as the FPGA manager of OS 2.x does: it loads the image that the
+ * overlay names, and the registers are PyRPL's from then on.
+ */
+function kernel(root: string): { end(): void; loads(): number } {
+  let loads = 0;
+  const overlay = join(root, 'configfs/device-tree/overlays/pitayad');
+  mkdirSync(dirname(overlay), { recursive: true });
+  const timer = setInterval(() => {
+    const path = join(overlay, 'path');
+    if (!existsSync(path) || existsSync(join(overlay, 'status'))) return;
+    const name = readFileSync(path, 'utf8');
+    // It may be in the course of being written.
+    if (!name.endsWith('.dtbo')) return;
+    const dtbo = join(root, 'lib/firmware', name);
+    assert.match(readFileSync(dtbo, 'latin1'), /firmware-name\0pitayad\.bin\0/);
+    assert.ok(existsSync(join(root, 'lib/firmware/pitayad.bin')));
+    loads++;
+    registers(root, IDENTITY);
+    write(root, STATE, 'operating\n');
+    writeFileSync(join(overlay, 'status'), 'applied\n');
+  }, 5);
+  return { end: () => clearInterval(timer), loads: () => loads };
+}
+
+test('from an empty FPGA to a board that serves, by the commands themselves', async (context) => {
+  const { root } = context;
+  write(root, STATE, 'unknown\n');
+  rmSync(join(root, LOADED));
+  // Without identity: whoever reads registers before the load finds nothing.
+  registers(root, []);
+  const eeprom = Buffer.alloc(8192, 0xff);
+  eeprom.write('\0\0\0\0hw_rev=STEM_125-14_v1.1\0\0', 0x1800, 'latin1');
+  mkdirSync(join(root, 'sys/bus/i2c/devices/0-0050'), { recursive: true });
+  writeFileSync(join(root, 'sys/bus/i2c/devices/0-0050/eeprom'), eeprom);
+  const image = bitstream(IDCODES.z7010);
+  writeFileSync(join(root, 'image.bin'), image);
+  writeFileSync(join(root, 'image.dtbo'), 'firmware-name\0fpga.bit.bin\0');
+  const acting = kernel(root);
+  const load = async () => {
+    const design = ['--bitstream', join(root, 'image.bin'), '--bitstream-sha256', sha256(image)];
+    const args = [main, 'load-fpga', '--root', root, ...design, '--overlay', join(root, 'image.dtbo')];
+    const child = spawn(process.execPath, [
+      '--import',
+      'tsx',
+      ...args,
+      '--config',
+      '/dev/null',
+      '--log-format',
+      'json',
+    ]);
+    let said = '';
+    child.stdout.on('data', (data) => {
+      said += data;
+    });
+    child.stderr.on('data', (data) => {
+      said += data;
+    });
+    const [status] = await once(child, 'close');
+    return { status: status as number, said };
+  };
+  try {
+    const first = await load();
+    assert.equal(first.status, 0, first.said);
+    assert.match(first.said, /the FPGA is loaded/);
+    const again = await load();
+    assert.match(again.said, /the FPGA was running: nothing was touched/);
+    assert.equal(acting.loads(), 1);
+    const { child, ended } = start(context);
+    assert.ok(child.stdout);
+    for await (const text of createInterface(child.stdout)) if (JSON.parse(text).msg === 'serving') break;
+    const whileServing = await load();
+    assert.equal(whileServing.status, 2);
+    assert.match(whileServing.said, /is in use by process \d+ .*only one process may own the FPGA/);
+    child.kill('SIGTERM');
+    assert.equal((await ended).status, 0);
+  } finally {
+    acting.end();
+  }
 });
 
 test('another program loads its design: clients read why, and no register is written any more', async (context) => {

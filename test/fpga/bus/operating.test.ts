@@ -37,6 +37,12 @@ test('a configured FPGA with the PyRPL design passes, on both kinds of kernel', 
   onBoard({ [XDEVCFG]: '1\n', [LOADED]: '/opt/redpitaya/fpga/z10_125/pyrpl/fpga.bit.bin' }, checkOperating);
 });
 
+test('a clock that stands, where the kernel tells it, is refused', () => {
+  const CLOCK = 'sys/kernel/debug/clk/fclk0/clk_enable_count';
+  onBoard({ [MANAGER]: 'operating\n', [LOADED]: 'pyrpl\n', [CLOCK]: '2\n' }, checkOperating);
+  refused({ [MANAGER]: 'operating\n', [LOADED]: 'pyrpl\n', [CLOCK]: '0\n' }, /clock of the FPGA stands/);
+});
+
 test('anything else is refused, with what was found', () => {
   refused({}, /shows no FPGA/);
   refused({ [MANAGER]: 'write error\n', [LOADED]: 'pyrpl' }, /not configured \(.*says write error\)/);

@@ -61,8 +61,8 @@ export interface DealingsOptions {
   readonly facts?: () => Record<string, unknown>;
   /** Servers that the board connects to. */
   readonly dialling?: Dialling;
-  /** Refuses requests of this client that wait for their turn; gives how many. */
-  withdraw(what: string, which: (request: Request) => boolean): number;
+  /** Refuses requests of this client that wait for their turn; gives how many. @param by default: the client itself */
+  withdraw(what: string, which: (request: Request) => boolean, by?: string): number;
   /** Sends what was not asked for. */
   tell(word: string, payload: readonly WireValue[]): void;
 }
@@ -83,6 +83,8 @@ export function openDealings(options: DealingsOptions): Dealings {
   /** Waits for modules that others own, under way. */
   const waits = new Map<string, AbortController>();
   let unsubscribe: (() => void) | undefined;
+  // What anybody sent before must not switch on again afterwards.
+  const endOff = instrument.onOff((by) => withdraw('request', writes, `${by}, who switched all outputs off`));
 
   async function carryOut({ command, fields }: Answerable): Promise<Answer> {
     switch (command) {
@@ -130,8 +132,6 @@ export function openDealings(options: DealingsOptions): Dealings {
       case 'stop':
         return dict(await stop(fields));
       case 'off':
-        // What was sent before must not switch on again afterwards.
-        withdraw('request', writes);
         await instrument.off(client);
         return dict({ off: true });
       case 'save': {
@@ -379,6 +379,7 @@ export function openDealings(options: DealingsOptions): Dealings {
   return {
     carryOut,
     end() {
+      endOff();
       unsubscribe?.();
       unsubscribe = undefined;
     },

@@ -287,12 +287,12 @@ export function openSession(options: SessionOptions): Session {
   }
 
   /** Requests that have not begun will be refused when their turn comes. Gives how many. */
-  function withdraw(what: string, which: (request: Request) => boolean): number {
+  function withdraw(what: string, which: (request: Request) => boolean, by: string = client.owner): number {
     let count = 0;
     for (const [k, request] of queue.entries()) {
       if ('refusal' in request || !which(request)) continue;
       const { id } = request;
-      const refusal = `The ${what} was stopped by ${client.owner}; nothing was changed.`;
+      const refusal = `The ${what} was stopped by ${by}; nothing was changed.`;
       queue[k] = { refusal, ...(id === undefined ? {} : { id }) };
       count++;
     }

@@ -90,7 +90,7 @@ export const commands = {
     answer: 'Reply',
     fields: [],
     immediate: true,
-    help: 'every output off, whoever owns what; writes of this connection that wait are withdrawn',
+    help: 'every output off, whoever owns what; writes that wait are withdrawn, whoever sent them, and measurements that drive an output end',
   },
   save: {
     answer: 'Reply',
@@ -108,6 +108,7 @@ export const commands = {
   selftest: {
     answer: 'Reply',
     fields: ['loop', 'timeout'],
+    writes: true,
     help: 'test the board; `loop`: how out1 and out2 come back to in1 and in2, cables (the default) or digital',
   },
   dial: {

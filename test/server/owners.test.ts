@@ -2,8 +2,8 @@
 import assert from 'node:assert';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'uvu';
-import { type Connected, served } from './door.ts';
-import { forms } from './peer.ts';
+import { type Connected, type Served, served } from './door.ts';
+import { forms, sentence } from './peer.ts';
 
 /** In s. */
 const GRACE = 0.3;
@@ -12,11 +12,11 @@ const OWN = { command: 'attach', module: 'pid0', mode: 'own' };
 const SET = { command: 'configure', module: 'pid0', config: { p: 2 } };
 
 for (const form of forms) {
-  const between = (what: string, run: (dial: () => Promise<Connected>) => Promise<void>) =>
+  const between = (what: string, run: (dial: () => Promise<Connected>, all: Served) => Promise<void>) =>
     test(`${form}: ${what}`, async () => {
       const all = await served({}, undefined, { gracePeriod: GRACE });
       try {
-        await run(() => all.dial(form, 'GRABBER'));
+        await run(() => all.dial(form, 'GRABBER'), all);
       } finally {
         await all.close();
       }
@@ -69,6 +69,22 @@ for (const form of forms) {
     assert.match(await bob.refused({ ...SET, config: { p: 1 } }), /held by alice/);
     assert.deepEqual(await again.reply({ command: 'get', module: 'pid0', parameters: ['p'] }), { p: 2 });
     await again.reply({ ...SET, config: { p: 3 } });
+  });
+
+  between('off withdraws what anybody sent before and still waits', async (dial, { bus }) => {
+    bus.lasts = undefined;
+    const [alice, bob] = [await dial(), await dial()];
+    await bob.reply({ command: 'configure', module: 'scope', config: { trigger_source: 'ch1_positive_edge' } });
+    bob.command({ command: 'grab', module: 'scope', timeout: 0.5 });
+    bob.command({ command: 'configure', module: 'asg0', config: { output_direct: 'out1' } });
+    await sleep(50);
+    await alice.reply({ command: 'attach', mode: 'own', module: 'pid0', owner: 'alice' });
+    await alice.reply({ command: 'off' });
+    assert.match(sentence((await bob.told()).payload), /waited for trigger ch1_positive_edge/);
+    const later = sentence((await bob.told()).payload);
+    assert.match(later, /stopped by alice, who switched all outputs off; nothing was changed/);
+    const now = await bob.reply({ command: 'get', module: 'asg0', parameters: ['output_direct'] });
+    assert.deepEqual(now, { output_direct: 'off' });
   });
 
   between('taken over by who says so; Quit frees at once', async (dial) => {

@@ -276,7 +276,7 @@ inBothForms('after off nothing is switched on by what was sent before', async ({
   for (const [k, { command }] of before.entries()) {
     const { word, payload } = await peer.told();
     assert.equal(word, 'Error', command);
-    assert.match(sentence(payload), /was stopped by 192\.0\.2\.1; nothing was changed/);
+    assert.match(sentence(payload), /was stopped by 192\.0\.2\.1, who switched all outputs off; nothing was changed/);
     assert.equal(plainOf(form, await peer.object('string')), 2 + k);
   }
   assert.deepEqual(dictionaryOf(form, (await peer.told()).payload[0]), { output_direct: off.output_direct });

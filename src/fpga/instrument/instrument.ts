@@ -219,8 +219,13 @@ export interface Instrument {
    */
   leave(client: Client, forGood?: boolean): void;
 
-  /** Every output off, generators stopped; works whoever owns what. */
+  /**
+   * Every output off, generators stopped; works whoever owns what. Measurements that drive an output, and self-tests,
+   * end.
+   */
   off(client: Client): Promise<void>;
+  /** Calls back when all outputs go off, before they do: what waits and would switch on again must be given up. */
+  onOff(listener: (by: string) => void): () => void;
 
   /**
    * Tests the board, with all modules reserved meanwhile and all settings as they were afterwards. Ends when the client

@@ -95,7 +95,9 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   });
   const changeListeners = new Set<(change: Change) => void>();
   const progressListeners = new Set<(progress: Progress) => void>();
-  const tests = new Map<Client, Set<AbortController>>();
+  const offListeners = new Set<(by: string) => void>();
+  /** Self-tests under way; `ended` once all is as it was. */
+  const tests = new Map<Client, Set<{ readonly over: AbortController; readonly ended: Promise<unknown> }>>();
   const loggedAt = new Map<string, number>();
   const startedAt = Date.now() / 1e3;
   let closed = false;
@@ -242,17 +244,32 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   async function allOff(by: string): Promise<void> {
     const failures: unknown[] = [];
     const attempt = (step: () => Promise<void>): Promise<void> => step().catch((error) => void failures.push(error));
-    await attempt(() => readOutputs(registers));
-    const steps = [...parts.values()].map((module) =>
-      attempt(async () => {
-        const values = offValues(module.driver.description);
-        if (Object.keys(values).length === 0) return;
-        reserved.amend(module.name, values);
-        const taken = await module.write(() => module.driver.apply(module.driver.check(values)));
-        announce(module.name, taken, by);
-      }),
-    );
-    await Promise.all([...steps, attempt(() => undrivenOff(registers, descriptions))]);
+    const once = async (): Promise<void> => {
+      await attempt(() => readOutputs(registers));
+      const steps = [...parts.values()].map((module) =>
+        attempt(async () => {
+          const values = offValues(module.driver.description);
+          if (Object.keys(values).length === 0) return;
+          reserved.amend(module.name, values);
+          const taken = await module.write(() => module.driver.apply(module.driver.check(values)));
+          announce(module.name, taken, by);
+        }),
+      );
+      await Promise.all([...steps, attempt(() => undrivenOff(registers, descriptions))]);
+    };
+    tell(offListeners, by);
+    // A measurement that drives an output would go on without, and bring what is not so; a self-test switches it on.
+    const ending = [...parts.values()]
+      .filter(({ driver, recorder }) => recorder?.running() && Object.keys(offValues(driver.description)).length > 0)
+      .map(({ recorder }) => attempt(async () => recorder?.stop(`${by}, who switched all outputs off`)));
+    const testing = [...tests.values()].flatMap((mine) => [...mine]);
+    for (const { over } of testing)
+      over.abort(new Refusal(`The self-test was ended by ${by}, who switched all outputs off.`));
+    await once();
+    if (ending.length + testing.length > 0) {
+      await Promise.all([...ending, ...testing.map(({ ended }) => ended)]);
+      await once();
+    }
     log.info({ by }, 'all outputs off');
     if (failures.length > 0) throw failures[0];
   }
@@ -316,7 +333,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
 
     leave(client, forGood) {
       grabs.leave(client);
-      for (const test of tests.get(client) ?? []) test.abort(new Refusal('The client of the self-test left.'));
+      for (const { over } of tests.get(client) ?? []) over.abort(new Refusal('The client of the self-test left.'));
       const free = owners.leave(client, forGood);
       if (free.length > 0) log.info({ modules: free, owner: client.owner }, 'free again');
     },
@@ -326,11 +343,13 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       const test = checkSelftestOptions(wanted);
       const over = new AbortController();
       const mine = tests.get(client) ?? new Set();
-      tests.set(client, mine.add(over));
+      const report = selftest(tools, descriptions, client, test, over.signal);
+      const underWay = { over, ended: report.catch(() => undefined) };
+      tests.set(client, mine.add(underWay));
       try {
-        return await selftest(tools, descriptions, client, test, over.signal);
+        return await report;
       } finally {
-        mine.delete(over);
+        mine.delete(underWay);
         if (mine.size === 0) tests.delete(client);
       }
     },
@@ -359,6 +378,11 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
         bus: { name: bus.name, ...bus.traffic, ...(bus.lag === undefined ? {} : { lag: bus.lag }) },
         ...(state ? { state: { ...state.status } } : {}),
       };
+    },
+
+    onOff(listener) {
+      offListeners.add(listener);
+      return () => offListeners.delete(listener);
     },
 
     onChange(listener) {

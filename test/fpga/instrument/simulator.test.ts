@@ -22,8 +22,7 @@ test.after(async ({ bus, instrument }) => {
   await bus.close();
 });
 
-for (const { name, run, generatorTriggers } of checks) {
-  if (generatorTriggers) continue;
+for (const { name, run } of checks) {
   test(name, ({ bus, instrument }) => run({ bus, instrument, client: alice, timeout: 5 }));
 }
 
@@ -59,5 +58,38 @@ test('rolling mode shows the present, newest at time 0', async ({ instrument }) 
   assert.equal(counts[change - 1], 2048);
   await instrument.configure(alice, 'scope', { rolling_mode: false });
 });
+
+test('off ends what drives an output: a sweep, and a self-test; nothing is on afterwards', async ({
+  bus,
+  instrument,
+}) => {
+  const bob = client('bob');
+  const outputsOff = async (): Promise<void> => {
+    for (let slot = 0; slot < 10; slot++)
+      assert.equal(await bus.read(0x4030_0004 + slot * 0x1_0000), 0, `slot ${slot}`);
+  };
+  await instrument.configure(alice, 'iq2', { output_direct: 'out2' });
+  const sweep = { start_freq: 1e3, stop_freq: 2e3, points: 2000, rbw: 100, output_direct: 'out1', amplitude: 0.1 };
+  await instrument.configure(alice, 'networkanalyzer', sweep);
+  const analysis = refusal(instrument.grab(alice, 'networkanalyzer').result);
+  await until(async () => (await bus.read(0x4037_0004)) === 1 && (await bus.read(0x4037_0114)) !== 0);
+  await instrument.off(bob);
+  await outputsOff();
+  assert.match(await analysis, /stopped by bob, who switched all outputs off/);
+
+  const report = refusal(instrument.selftest(alice, {}));
+  await until(async () => (await bus.read(0x4038_0004)) !== 0);
+  await instrument.off(bob);
+  await outputsOff();
+  assert.match(await report, /ended by bob, who switched all outputs off/);
+});
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!(await holds())) {
+    assert.ok(performance.now() < end, 'not within 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
 
 test.run();

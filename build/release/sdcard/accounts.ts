@@ -50,7 +50,8 @@ function lineOf(text: string, name: string): string | undefined {
 }
 
 function freeId(text: string): number {
-  const used = new Set([...text.matchAll(/^[^:\n]*:[^:\n]*:(\d+):/gm)].map(([, id]) => Number(id)));
+  const fields = /^[^:\n]*:[^:\n]*:(\d+):(?:(\d+):)?/gm;
+  const used = new Set([...text.matchAll(fields)].flatMap(([, id, group]) => [Number(id), Number(group)]));
   for (let id = IDS.last; id >= IDS.first; id--) if (!used.has(id)) return id;
   throw new ConfigurationError('this image has no number left for one more system account');
 }

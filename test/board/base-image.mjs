@@ -54,7 +54,7 @@ const PACKAGES = [
     'iproute2',
     'netbase',
   ],
-  ['avahi-daemon', 'libnss-mdns', 'libstdc++6', 'libatomic1', 'openssh-server', 'dpkg', 'adduser', 'perl-base'],
+  ['avahi-daemon', 'libnss-mdns', 'libstdc++6', 'libatomic1', 'dpkg', 'adduser', 'perl-base'],
 ].flat();
 
 /** In MiB; the whole a power of two, which QEMU's SD card wants. */
@@ -92,9 +92,16 @@ ExecStart=/bin/sh -c "hostnamectl set-hostname rp-\`sed 's/://g' /sys/class/net/
     Unit: 'After=network.target',
     Service: 'ExecStart=/bin/sleep infinity',
   }),
-  '/etc/systemd/system/ssh-reconfigure.service': unit('Host keys of the first boot', {
-    Unit: 'Before=ssh.service\nConditionPathExists=!/etc/ssh/ssh_host_ed25519_key',
-    Service: "Type=oneshot\nExecStart=/usr/bin/ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key",
+  // The console's shell, as root and without a question, as the stock image has it; but for a program to talk to.
+  '/etc/systemd/system/board-console.service': unit('Shell on the console', {
+    Unit: 'After=systemd-remount-fs.service systemd-tmpfiles-setup.service',
+    Service: `ExecStart=/bin/sh -c 'stty raw -echo; echo console ready; cat | /bin/bash'
+StandardInput=tty-force
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyPS0
+Environment=HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin
+WorkingDirectory=/root`,
   }),
   // The emulator has no I2C bus: a file stands where the kernel shows a board's EEPROM.
   '/etc/systemd/system/board-eeprom.service': unit('The EEPROM that the emulated board lacks', {
@@ -107,18 +114,15 @@ ExecStart=/bin/chgrp eeprom /sys/bus/i2c/devices/0-0050/eeprom
 ExecStart=/bin/chmod 640 /sys/bus/i2c/devices/0-0050/eeprom`,
   }),
   '/etc/udev/rules.d/10-redpitaya.rules': 'SUBSYSTEM=="uio", SYMLINK+="uio/%s{name}", GROUP="uio"\n',
-  // No package was configured, so there is no PAM; this root has no password.
-  '/etc/ssh/sshd_config.d/board.conf': 'UsePAM no\nPermitRootLogin prohibit-password\nUseDNS no\n',
   '/usr/lib/sysusers.d/zz-board.conf': `u messagebus - "D-Bus"
 u avahi - "Avahi"
-u sshd - "SSH" /run/sshd
 g netdev - -
 ${['xdevcfg', 'uio', 'led', 'gpio', 'spi', 'i2c', 'eeprom', 'xadc', 'dma'].map((name) => `g ${name} - -`).join('\n')}
 `,
 };
 
-const WANTED = ['hostname-mac', 'redpitaya_startup', 'redpitaya_nginx', 'ssh-reconfigure', 'board-eeprom'];
-const STOCK_WANTED = ['avahi-daemon', 'systemd-networkd', 'systemd-resolved', 'ssh'];
+const WANTED = ['hostname-mac', 'redpitaya_startup', 'redpitaya_nginx', 'board-console', 'board-eeprom'];
+const STOCK_WANTED = ['avahi-daemon', 'systemd-networkd', 'systemd-resolved'];
 
 /** The ecosystem on the FAT, as far as something here needs it. */
 const ECOSYSTEM = {
@@ -203,22 +207,11 @@ function complete(root) {
   link('mawk', '/usr/bin/awk');
   link('../run/systemd/resolve/stub-resolv.conf', '/etc/resolv.conf');
   link('/lib/systemd/system/multi-user.target', '/etc/systemd/system/default.target');
+  link('/dev/null', '/etc/systemd/system/serial-getty@ttyPS0.service');
   const wants = '/etc/systemd/system/multi-user.target.wants';
   for (const name of WANTED) link(`../${name}.service`, `${wants}/${name}.service`);
   for (const name of STOCK_WANTED) link(`/lib/systemd/system/${name}.service`, `${wants}/${name}.service`);
-  const folders = [
-    'proc',
-    'sys',
-    'dev',
-    'run',
-    'tmp',
-    'root',
-    'mnt',
-    'boot',
-    'opt/redpitaya',
-    'var/lib/dbus',
-    'run/sshd',
-  ];
+  const folders = ['proc', 'sys', 'dev', 'run', 'tmp', 'root', 'mnt', 'boot', 'opt/redpitaya', 'var/lib/dbus'];
   for (const folder of folders) mkdirSync(join(root, folder), { recursive: true });
   chmodSync(join(root, 'tmp'), 0o1777);
   chmodSync(join(root, 'root'), 0o700);

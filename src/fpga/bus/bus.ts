@@ -17,6 +17,9 @@ export interface RegisterBus {
    */
   readonly lag?: number;
 
+  /** Clocks through which closed loops are taken at a time, if they are worked out; with more than 1 they are near the truth. */
+  readonly step?: number;
+
   /** What it carried so far. A word over the AXI bus costs 100–200 ns: words are what drivers economise. */
   readonly traffic: Readonly<BusTraffic>;
 

@@ -375,7 +375,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
           scales: board.scales,
         },
         outputs: { out1_saturated: saturated.out1_saturated, out2_saturated: saturated.out2_saturated },
-        bus: { name: bus.name, ...bus.traffic, ...(bus.lag === undefined ? {} : { lag: bus.lag }) },
+        bus: { name: bus.name, ...bus.traffic, ...(bus.lag === undefined ? {} : { lag: bus.lag, step: bus.step }) },
         ...(state ? { state: { ...state.status } } : {}),
       };
     },

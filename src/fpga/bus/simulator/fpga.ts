@@ -4,12 +4,14 @@ import type { Block } from './block.ts';
 import type { Clocked } from './clocked/clocked.ts';
 import { iir } from './clocked/iir.ts';
 import { iq } from './clocked/iq.ts';
+import { longestLeap } from './clocked/leap.ts';
 import { network, STRETCH } from './clocked/network.ts';
 import { type Pid, pid } from './clocked/pid.ts';
 import { trig } from './clocked/trig.ts';
 import { delayOf, type FrontEnd, type InputModel } from './front-end.ts';
 import { type Bank, type HouseKeeping, houseKeeping } from './house-keeping.ts';
 import { inputSignal, PIN_LATENCY } from './inputs.ts';
+import type { Pace } from './plant.ts';
 import { randomIndex } from './random-index.ts';
 import { CODES, type Routing, routing, SUM_LATENCY } from './routing.ts';
 import { type Scope, scope } from './scope.ts';
@@ -58,8 +60,10 @@ export interface Fpga {
   workAhead(): void;
   /** So many clocks may pass in one go without taking long, at least, unless modules are stepped. */
   affordable(): number;
-  /** Whether modules are stepped through every clock, which takes longer than the clocks last. */
+  /** Whether modules are stepped, which may take longer than the clocks last. */
   steps(): boolean;
+  /** Clocks of the longest step that they were taken through last. */
+  readonly leapt: number;
 }
 
 export interface FpgaOptions {
@@ -139,7 +143,8 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       for (const channel of generators.channels) channel.scopeCounts(on, clock);
     },
   });
-  const pins = models.map((model) => inputSignal(model, paths.outputs, exact));
+  const pace: Pace = { exact, grain: () => modulesWithState.leapt };
+  const pins = models.map((model) => inputSignal(model, paths.outputs, pace));
   const inputs = ([0, 1] as const).map((k) =>
     changing((out, first, stride, count) => {
       // The digital loop goes around the pins.
@@ -157,6 +162,20 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       theScope.pinChanged(high);
     },
   });
+
+  /** Clocks that controllers may take in one step: as few as the quickest of them, and of those who look on, wants. */
+  const leap = (slots: readonly number[]): number => {
+    const generatorsHeard = [CODES.asg0, CODES.asg1].some(paths.feeds);
+    if (exact() || generatorsHeard) return 1;
+    let clocks = theScope.samplesEvery();
+    for (const slot of slots) {
+      const model = hk.digitalLoop ? undefined : models[paths.selected(slot) - CODES.in1];
+      const controller = pids[slot];
+      if (!model || !controller || pids.some(({ isDifferential }) => isDifferential)) return 1;
+      clocks = Math.min(clocks, longestLeap(controller.gains, model));
+    }
+    return clocks;
+  };
 
   const made = new Map<number, readonly [number, 'signal' | 'second']>([
     ...[...clocked.keys()].map((slot) => [slot, [slot, 'signal']] as const),
@@ -179,6 +198,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     exact,
     chosen: (slot) => paths.isSelected(slot) || (slot === CODES.iq0 + 2 && paths.isSelected(CODES.iq2_2)),
     feeds: paths.feeds,
+    leap,
   });
   for (const [code, [slot, which]] of made) signals[code] = modulesWithState.signal(slot, which);
   for (const slot of clocked.keys()) directs[slot] = modulesWithState.signal(slot, 'direct');
@@ -247,7 +267,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         inputs[k - 1]?.change(time.now);
         models[k - 1] = model;
         delay = longestDelay();
-        pins[k - 1] = inputSignal(model, paths.outputs, exact);
+        pins[k - 1] = inputSignal(model, paths.outputs, pace);
       });
     },
     putOutside: hk.putOutside,
@@ -271,5 +291,8 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     workAhead: recorded.workOut,
     affordable: theScope.affordable,
     steps: modulesWithState.live,
+    get leapt() {
+      return modulesWithState.leapt;
+    },
   };
 }

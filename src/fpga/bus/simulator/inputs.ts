@@ -1,7 +1,7 @@
 /** The signals in1 and in2: volts of the front end's models as counts of the converter. */
 import { CLOCK_HZ } from '../bus.ts';
 import type { InputModel, Model } from './front-end.ts';
-import { type Plant, plant } from './plant.ts';
+import { type Pace, type Plant, plant } from './plant.ts';
 import { type Signal, saturate } from './signal.ts';
 
 const COUNTS_PER_VOLT = 8192;
@@ -24,9 +24,9 @@ export interface Input extends Signal {
 
 /**
  * @param outputs the sums that the two outputs put out.
- * @param exact whether states go through time clock by clock.
+ * @param pace as that of a plant.
  */
-export function inputSignal(model: InputModel, outputs: readonly [Signal, Signal], exact: () => boolean): Input {
+export function inputSignal(model: InputModel, outputs: readonly [Signal, Signal], pace: Pace): Input {
   const [only] = model;
   // The commonest case costs nothing: what the output has is what the input gets.
   if (model.length === 1 && only?.kind === 'loopback' && only.gain === 1 && only.offset === 0) {
@@ -43,7 +43,7 @@ export function inputSignal(model: InputModel, outputs: readonly [Signal, Signal
     if (one.kind !== 'plant') return voltsOf(one, outputs);
     const { gain, corner, src, delay } = one;
     const latency = PIN_LATENCY - 1 + Math.floor(delay);
-    const filter = plant({ gain, corner, source: outputs[src === 1 ? 0 : 1], latency, exact });
+    const filter = plant({ gain, corner, source: outputs[src === 1 ? 0 : 1], latency, ...pace });
     plants.push(filter);
     return ((out, first, stride, count) => {
       for (let k = 0; k < count; k++) (out[k] as number) += one.offset;

@@ -12,7 +12,15 @@ const MEMORY = 12;
 /** Steps for which the output is looked at in one go. */
 const CHUNK = 4096;
 
-export interface PlantOptions {
+/** How states go through time. */
+export interface Pace {
+  /** Whether each clock is a step. */
+  exact(): boolean;
+  /** If not: clocks within which the outputs hardly change; 1 if they may do anything. */
+  grain(): number;
+}
+
+export interface PlantOptions extends Pace {
   /** Steady state over what the output has. */
   readonly gain: number;
   /** In Hz. */
@@ -20,8 +28,6 @@ export interface PlantOptions {
   readonly source: Signal;
   /** Clocks by which it sees the output late. */
   readonly latency: number;
-  /** Whether each clock is a step. */
-  exact(): boolean;
 }
 
 export interface Plant {
@@ -32,8 +38,10 @@ export interface Plant {
 }
 
 /** In counts of the output. It starts from 0. */
-export function plant({ gain, corner, source, latency, exact }: PlantOptions): Plant {
+export function plant({ gain, corner, source, latency, exact, grain }: PlantOptions): Plant {
   const constant = CLOCK_HZ / (2 * Math.PI * corner);
+  /** Clocks of the longest step. */
+  const coarse = Math.max(1, Math.floor(constant * LONGEST_STEP));
   const counts = new Int32Array(CHUNK);
   /** State after a clock: as noted, and as it was needed last. */
   const noted = { clock: -1, state: 0 };
@@ -59,7 +67,6 @@ export function plant({ gain, corner, source, latency, exact }: PlantOptions): P
   /** The state at a clock, in steps of about `step` in the end. */
   const reach = (clock: number, step: number): void => {
     if (clock < last.clock) Object.assign(last, noted);
-    const coarse = Math.max(1, Math.floor(constant * LONGEST_STEP));
     const far = Math.ceil(constant * MEMORY);
     if (exact() || clock - last.clock <= CHUNK * step) {
       walkTo(clock, exact() ? 1 : step);
@@ -74,31 +81,31 @@ export function plant({ gain, corner, source, latency, exact }: PlantOptions): P
 
   return {
     add(out, first, stride, count, scale) {
-      const step = Math.min(stride, Math.max(1, Math.floor(constant * LONGEST_STEP)));
+      const step = Math.min(Math.max(stride, grain()), coarse);
       reach(first, step);
       (out[0] as number) += scale * last.state;
-      if (stride > 1) {
+      if (step !== stride || (stride > 1 && exact())) {
         for (let k = 1; k < count; k++) {
           reach(first + k * stride, step);
           (out[k] as number) += scale * last.state;
         }
         return;
       }
-      const share = 1 - Math.exp(-1 / constant);
+      const share = 1 - Math.exp(-stride / constant);
       for (let k = 1; k < count; ) {
         const piece = Math.min(CHUNK, count - k);
-        source.sample(counts, last.clock + 1 - latency, 1, piece);
+        source.sample(counts, last.clock + stride - latency, stride, piece);
         for (let i = 0; i < piece; i++, k++) {
           last.state += share * (gain * (counts[i] as number) - last.state);
           (out[k] as number) += scale * last.state;
         }
-        last.clock += piece;
+        last.clock += piece * stride;
       }
     },
 
     settle(clock) {
       if (clock - 1 <= noted.clock) return;
-      reach(clock - 1, 1);
+      reach(clock - 1, Math.min(grain(), coarse));
       Object.assign(noted, last);
     },
   };

@@ -41,6 +41,8 @@ export interface Scope extends Block {
   advance(clock: number): void;
   /** The samples that come next. */
   readonly coming: Run;
+  /** Clocks between two of its samples; Infinity while it takes none. */
+  samplesEvery(): number;
   /** So many clocks may pass in one go without taking long. */
   affordable(): number;
   /** The level of the external trigger's pin has changed a clock ago. */
@@ -259,6 +261,7 @@ export function scope({ timeline, memory, channel, generators, exact, counts }: 
     get coming() {
       return samplesUntil(clock);
     },
+    samplesEvery: () => (writing ? every() : Number.POSITIVE_INFINITY),
     affordable,
     pinChanged: (high) => triggers.pinChanged(high, timeline.now - 1),
     listensToTrig: () => triggers.source === SOURCES.trig,

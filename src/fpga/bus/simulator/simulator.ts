@@ -5,8 +5,8 @@
  * - `stepped`: time passes in transfers (19 clocks a word) and by `advance`; all is exact to the clock.
  * - `wall`: time follows real time; a transfer, however long, takes no more than the few clocks of one word. What would
  *   be costly is near the truth instead (see fpga.ts); while the scope waits for a trigger faster than signals can be
- *   searched, or modules are stepped through every clock, time stands still now and then, and `lag` says how much of it
- *   was lost.
+ *   searched, or modules are stepped more slowly than clocks pass, time stands still now and then, and `lag` says how much
+ *   of it was lost. Loops of controllers are taken through many clocks in a step where they allow it; `step` says through how many.
  */
 import { BusError } from '../../../errors.ts';
 import { checkAccess } from '../access.ts';
@@ -29,6 +29,8 @@ const AHEAD_MS = 0.3;
 
 /** Modules with a state are stepped for so long in one go, in ms; whoever drives them then has as long for itself. */
 const STEPPING_MS = 5;
+/** It goes on by itself for so long after somebody has used the bus, in ms. */
+const STEPPING_ON_MS = 200;
 /** Clocks between two looks at real time meanwhile: a fraction of a millisecond's work. */
 const STEPPING_CLOCKS = 4096;
 
@@ -88,6 +90,9 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
   let lostClocks = 0;
   /** Moment of real time before which nothing is stepped, in ms. */
   let restsUntil = 0;
+  /** Last moment at which somebody used the bus while modules were to be stepped. */
+  let askedAt = 0;
+  let goesOn = false;
   let open = true;
   const traffic: BusTraffic = { wordsRead: 0, wordsWritten: 0 };
 
@@ -103,20 +108,32 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     [base, baseTime] = [now, performance.now()];
   };
 
-  /** Lets the time pass that has passed. */
-  const catchUp = (): void => {
+  /** Whoever has asked will ask again: until then it is stepped on, in turns. */
+  const goOn = (rest: number): void => {
+    if (goesOn) return;
+    goesOn = true;
+    setTimeout(() => {
+      goesOn = false;
+      if (open && performance.now() < askedAt + STEPPING_ON_MS) catchUp(false);
+    }, rest).unref();
+  };
+
+  /** Lets the time pass that has passed. @param asked for somebody who uses the bus */
+  const catchUp = (asked = true): void => {
     if (exact()) return;
     const due = base + Math.floor((performance.now() - baseTime) * timing.speed * (CLOCK_HZ / 1000));
     if (due <= now) return;
     const affordable = Math.min(due, now + board.affordable());
     if (board.steps()) {
       const began = performance.now();
+      if (asked) askedAt = began;
       if (began < restsUntil) return;
       while (now < affordable && performance.now() - began < STEPPING_MS) {
         now = Math.min(affordable, now + STEPPING_CLOCKS);
         board.timeline.advance(now);
       }
       restsUntil = 2 * performance.now() - began;
+      if (now < due) goOn(restsUntil - performance.now());
     } else now = affordable;
     if (now < due) {
       lostClocks += due - now;
@@ -220,6 +237,9 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     },
     get lag() {
       return lostClocks / CLOCK_HZ;
+    },
+    get step() {
+      return board.steps() ? board.leapt : 1;
     },
     get present() {
       settle();

@@ -8,6 +8,11 @@ export interface Clocked extends Block {
    * @param clock how many have passed then.
    */
   step(input: number, clock: number): void;
+  /**
+   * Lets some clocks pass in one step in which the input stays as it is. Near the truth if little changes meanwhile; who
+   * has no such step is always stepped.
+   */
+  leap?(input: number, clocks: number): void;
   /** Lets many clocks pass in which nobody listened: only what goes on by itself is where it would be. */
   skip?(clocks: number): void;
   /** The module's signals after the clock that passed last, in signed counts. */

@@ -3,7 +3,7 @@
  * next. The last clocks of each signal are kept.
  */
 import { SILENCE, type Signal } from '../signal.ts';
-import type { Clocked } from './clocked.ts';
+import type { Clocked, ClockedOutputs } from './clocked.ts';
 
 /** Clocks that are stepped before others, who look back, are let at the signals. */
 export const STRETCH = 4096;
@@ -18,6 +18,8 @@ export interface Network {
   signal(slot: number, which: 'signal' | 'direct' | 'second'): Signal;
   /** Whether anything must be stepped. */
   live(): boolean;
+  /** Clocks of the longest step that was taken last. */
+  readonly leapt: number;
   /**
    * Somebody reads a signal of a slot, and may do so again. If that was not stepped because nobody listened, it is
    * brought near to where it would be.
@@ -44,6 +46,8 @@ export interface NetworkOptions {
   chosen(slot: number): boolean;
   /** Whether a slot's signal goes to an output. */
   feeds(slot: number): boolean;
+  /** Clocks that modules, which all can, may leap at a time; 1 if it must be exact. */
+  leap(slots: readonly number[]): number;
 }
 
 type Which = 'signal' | 'direct' | 'second';
@@ -59,8 +63,19 @@ interface Slot {
   readonly rings: Record<Which, Int32Array>;
 }
 
+/** A slot while it is stepped, and what goes in. */
+interface Listening extends Slot {
+  readonly one: Slot;
+  /** The module that it listens to, and to which of its signals; otherwise it is the signal of a code. */
+  readonly source: ClockedOutputs | undefined;
+  readonly which: 'signal' | 'second';
+  readonly code: number;
+  readonly buffer: Int32Array | undefined;
+  value: number;
+}
+
 export function network(options: NetworkOptions): Network {
-  const { modules, listensTo, signals, made, returning, memory, exact, chosen, feeds } = options;
+  const { modules, listensTo, signals, made, returning, memory, exact, chosen, feeds, leap } = options;
   let size = 4 * STRETCH;
   const all = [...modules].map(
     ([slot, module]): Slot => ({
@@ -72,6 +87,7 @@ export function network(options: NetworkOptions): Network {
     }),
   );
   let now = 0;
+  let leapt = 1;
   const buffers = new Map<number, Int32Array>();
 
   const grow = (): void => {
@@ -108,15 +124,50 @@ export function network(options: NetworkOptions): Network {
     return watchedUntil > 0 && performance.now() < watchedUntil;
   };
 
+  /** Clocks that some modules may take in one step. */
+  const longest = (living: readonly Slot[]): number => {
+    if (!living.every(({ module }) => module.leap)) return 1;
+    return Math.min(STRETCH, Math.floor(leap(living.map(({ slot }) => slot))));
+  };
+
+  /** A value that holds from the clock after `from` to `to`. */
+  const hold = (ring: Int32Array, from: number, to: number, value: number): void => {
+    const [first, end] = [(from + 1) & (size - 1), (to + 1) & (size - 1)];
+    if (first < end) ring.fill(value, first, end);
+    else ring.fill(value, first).fill(value, 0, end);
+  };
+
+  /** Takes modules from a clock to another in steps of many clocks. */
+  const leaps = (inputs: readonly Listening[], from: number, to: number, most: number): void => {
+    for (let clock = from; clock < to; ) {
+      const count = Math.min(most, to - clock);
+      for (const { source, code, buffer } of inputs) {
+        if (!source && buffer) (signals[code] ?? SILENCE).sample(buffer, clock, count, 1);
+      }
+      for (const one of inputs) one.value = one.source ? one.source[one.which] : (one.buffer?.[0] ?? 0);
+      for (const { one, module, value } of inputs) {
+        module.leap?.(value, count);
+        for (const which of ALL) hold(one.rings[which], clock, clock + count, module.outputs[which]);
+      }
+      clock += count;
+      for (const { one } of inputs) one.stepped = clock;
+    }
+  };
+
   /** Steps some modules from a clock to another. */
   const go = (living: readonly Slot[], from: number, to: number): void => {
-    const inputs = living.map((one) => {
+    const inputs = living.map((one): Listening => {
       const code = listensTo(one.slot);
       const own = made.get(code);
       const source = own ? modules.get(own[0])?.outputs : undefined;
       if (!own && !buffers.has(code)) buffers.set(code, new Int32Array(STRETCH));
       return { ...one, one, source, which: own?.[1] ?? 'signal', code, buffer: buffers.get(code), value: 0 };
     });
+    leapt = longest(living);
+    if (leapt > 1) {
+      leaps(inputs, from, to, leapt);
+      return;
+    }
     const outside = [...new Set(inputs.filter(({ source }) => !source).map(({ code }) => code))];
     const stretch = outside.length === 0 ? STRETCH : Math.min(STRETCH, returning());
     for (let clock = from; clock < to; ) {
@@ -158,6 +209,9 @@ export function network(options: NetworkOptions): Network {
     },
 
     live: () => all.some(isLive),
+    get leapt() {
+      return leapt;
+    },
 
     look(slot) {
       const one = all.find((each) => each.slot === slot);

@@ -1,8 +1,11 @@
 /** A PID controller, clock by clock (PyRPL red_pitaya_pid_block.v). */
+
+import { CLOCK_HZ } from '../../bus.ts';
 import { plainRegisters, wordBlock } from '../block.ts';
 import { saturate, toCounts } from '../signal.ts';
 import type { Clocked, ClockedOutputs } from './clocked.ts';
 import { filters } from './filters.ts';
+import type { Gains } from './leap.ts';
 
 const IVAL = 0x100;
 const SETPOINT = 0x104;
@@ -45,7 +48,11 @@ const DIFFERENTIAL = 8;
 
 const signed24 = (word: number): number => (word << 8) >> 8;
 
+/** Unity-gain frequency of one step of i, in Hz. */
+const I_STEP = CLOCK_HZ / (FRACTION * 2 * Math.PI);
+
 export interface Pid extends Clocked {
+  readonly gains: Gains;
   readonly isDifferential: boolean;
   /** The filtered input: what the partner takes for its setpoint in differential mode. */
   readonly filtered: number;
@@ -82,6 +89,23 @@ export function pid(running: () => boolean, partner: () => Pid | undefined): Pid
   /** The upper limit wins, should they cross. */
   const limited = (value: number): number => (value >= max ? max : Math.max(value, min));
 
+  const show = (): void => {
+    outputs.signal = limited(sum);
+    outputs.direct = outputs.signal;
+  };
+  const integrate = (clocks: number): void => {
+    integrator = Math.min(INTEGRATOR_MAX, Math.max(INTEGRATOR_MIN, integrator + clocks * increment));
+  };
+  const react = (): void => {
+    const paused = !running();
+    proportional = paused && pauses & PAUSED_P ? 0 : Math.floor((error * p) / P_SHIFT);
+    increment = paused && pauses & PAUSED_I ? 0 : error * i;
+  };
+  const compare = (value: number): void => {
+    filtered = value;
+    error = filtered - (pauses & DIFFERENTIAL ? (partner()?.filtered ?? 0) : setpoint);
+  };
+
   return {
     ...wordBlock(
       (offset) => (offset === IVAL ? whole() >>> 0 : registers.get(offset)),
@@ -101,17 +125,24 @@ export function pid(running: () => boolean, partner: () => Pid | undefined): Pid
       return (pauses & DIFFERENTIAL) !== 0;
     },
 
+    get gains() {
+      return { p: p / P_SHIFT, i: i * I_STEP };
+    },
+
     step(counts) {
-      const paused = !running();
-      outputs.signal = limited(sum);
-      outputs.direct = outputs.signal;
+      show();
       sum = saturate(proportional + whole());
-      integrator = Math.min(INTEGRATOR_MAX, Math.max(INTEGRATOR_MIN, integrator + increment));
-      proportional = paused && pauses & PAUSED_P ? 0 : Math.floor((error * p) / P_SHIFT);
-      increment = paused && pauses & PAUSED_I ? 0 : error * i;
-      const reference = pauses & DIFFERENTIAL ? (partner()?.filtered ?? 0) : setpoint;
-      filtered = input.step(counts);
-      error = filtered - reference;
+      integrate(1);
+      react();
+      compare(input.step(counts));
+    },
+
+    leap(counts, clocks) {
+      compare(input.leap(counts, clocks));
+      react();
+      integrate(clocks);
+      sum = saturate(proportional + whole());
+      show();
     },
 
     busy: () => i !== 0,

@@ -9,8 +9,11 @@ import type { RegisterBus } from './bus/bus.ts';
 import { loadedAt, whyNotOperating } from './bus/operating.ts';
 import { wrongConstants } from './identity.ts';
 
-/** Time between two looks, in ms. */
+/** Time between two looks at files and registers, in ms. */
 const LOOK_EVERY_MS = 1000;
+
+/** Time between two looks at the files alone, in ms: a load, in which no register may be touched, takes some 300 ms. */
+const FILES_EVERY_MS = 50;
 
 /** What was found at a look. */
 export interface Verdict {
@@ -21,7 +24,7 @@ export interface Verdict {
 }
 
 export interface IdentityWatch {
-  /** Of the last look; the first was before the watch began. */
+  /** Of the last look at all; the first was before the watch began. */
   verdict(): Verdict;
   /** Looks now. Never fails. */
   look(): Promise<Verdict>;
@@ -68,10 +71,20 @@ export function watchIdentity({ bus, root, lost, everyMs = LOOK_EVERY_MS }: Iden
       verdict = { ...verdict, at: performance.now() };
       return verdict;
     }
-    const reason = await reasonNow();
+    conclude(await reasonNow());
+    return verdict;
+  }
+
+  function conclude(reason: string | undefined): void {
+    // The files may have told meanwhile.
+    if (verdict.lost !== undefined) return;
     verdict = { lost: reason && sentence(reason, root), at: performance.now() };
     if (verdict.lost !== undefined) lost(verdict.lost);
-    return verdict;
+  }
+
+  function lookAtFiles(): void {
+    const told = verdict.lost === undefined ? toldByFiles() : undefined;
+    if (told !== undefined) conclude(told);
   }
 
   /** One look at a time. */
@@ -82,9 +95,9 @@ export function watchIdentity({ bus, root, lost, everyMs = LOOK_EVERY_MS }: Iden
     return looking;
   }
 
-  const timer = setInterval(() => void once(), everyMs);
-  timer.unref();
-  return { verdict: () => verdict, look: once, stop: () => clearInterval(timer) };
+  const timers = [setInterval(() => void once(), everyMs), setInterval(lookAtFiles, FILES_EVERY_MS)];
+  for (const timer of timers) timer.unref();
+  return { verdict: () => verdict, look: once, stop: () => timers.forEach(clearInterval) };
 }
 
 function sentence(reason: string, root: string | undefined): string {

@@ -1,6 +1,7 @@
 /** Whether the FPGA is still ours: files first, registers only where those are as they were, and once lost, lost for good. */
 import assert from 'node:assert';
 import { suite } from 'uvu';
+import { watchIdentity } from '../../src/fpga/identity-watch.ts';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import { guardRegisters, type Registers } from '../../src/open-bus.ts';
 import { loaderBench } from './bitstream/bench.ts';
@@ -108,6 +109,27 @@ test('once lost it stays lost, also when the other design is gone again', async 
   await pause(2);
   assert.ok((await watch.look()).at > at, 'it still looks');
   await assert.rejects(bus.read(0x4030_020c), /not pitayad’s any more/);
+});
+
+test('the files are looked at more often than the registers', async ({ boards }) => {
+  const { board, load } = loaderBench(boards, { os: '2.x' });
+  await load();
+  let lost = '';
+  const watch = watchIdentity({
+    bus: board.registers(),
+    root: board.root,
+    everyMs: 60_000,
+    lost: (sentence) => {
+      lost = sentence;
+    },
+  });
+  const before = board.accesses.length;
+  board.write(MANAGER, 'write init\n');
+  await eventually(() => lost !== '', 'the verdict', 10_000);
+  assert.match(lost, /says write init/);
+  assert.match(watch.verdict().lost ?? '', /says write init/);
+  assert.equal(board.accesses.length, before);
+  watch.stop();
 });
 
 test('it looks by itself', async ({ boards, open }) => {

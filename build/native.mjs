@@ -29,7 +29,7 @@ const NODE_ARMV7 = {
 };
 
 /** All that compiling the three add-ons takes, copied aside so that node_modules stays as npm left it. */
-const PACKAGES = [
+export const ADDON_PACKAGES = [
   ['mmap-io', 'nan', 'ref-napi', 'ffi-napi', 'ref-struct-di', 'node-addon-api', 'node-gyp-build', 'debug', 'ms'],
   ['get-symbol-from-current-process-h', 'get-uv-event-loop-napi-h'],
 ].flat();
@@ -77,7 +77,7 @@ export async function buildNative(target = 'host', { retry = false, node } = {})
   const folder = join(dist, 'native', key);
   const hash = hashOf(
     key,
-    ...PACKAGES.map((name) => readFileSync(join(root, 'node_modules', name, 'package.json'))),
+    ...ADDON_PACKAGES.map((name) => readFileSync(join(root, 'node_modules', name, 'package.json'))),
     readFileSync(join(root, 'native/pitayad.c')),
     readFileSync(new URL(import.meta.url)),
     ...(node?.hash ? [node.hash] : []),
@@ -119,7 +119,7 @@ export async function buildNative(target = 'host', { retry = false, node } = {})
 async function compile(out, armv7, node) {
   const headers = armv7 ? (node?.folder ?? (await nodeArmv7())) : await hostHeaders();
   const work = join(out, '.work');
-  for (const name of PACKAGES) {
+  for (const name of ADDON_PACKAGES) {
     cpSync(join(root, 'node_modules', name), join(work, 'node_modules', name), {
       recursive: true,
       filter: (path) => !/\/(prebuilds|build)$/.test(path),

@@ -6,8 +6,11 @@
  *     --c-library FOLDER          another C library for armhf, untested
  *     --tree                      the tree alone, without the package
  */
+import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { say } from '../tools.mjs';
+import { buildDeb } from './deb.mjs';
+import { sha256 } from './pieces.mjs';
 import { stageRelease } from './stage.mjs';
 
 const options = {
@@ -37,4 +40,7 @@ export async function release(args) {
   const staged = await stageRelease(chosen);
   const bytes = staged.files.reduce((sum, file) => sum + file.bytes, 0);
   say(`${staged.tree}: pitayad ${staged.version}, ${staged.files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
+  if (treeOnly) return;
+  const path = await buildDeb(staged);
+  say(`${path}: ${(statSync(path).size / 1e6).toFixed(1)} MB, SHA-256 ${sha256(path)}`);
 }

@@ -20,7 +20,8 @@
  *
  *     /usr/lib/pitayad/bin/node           Node, which runs on /usr/lib/pitayad/lib and nothing else of the system
  *     /usr/lib/pitayad/lib/               its loader, C and C++ library
- *     /usr/lib/pitayad/pitayad.cjs        the bundle; native/linux-arm-ABI/ beside it: its add-ons
+ *     /usr/lib/pitayad/pitayad.cjs        the program; bundle.cjs, bundle.compiled: what it consists of, and what V8
+ *                                         compiles of that; native/linux-arm-ABI/: its add-ons
  *     /usr/lib/pitayad/fpga/              red_pitaya.bin, red_pitaya.dtbo, LICENSE, NOTICE
  *     /usr/lib/pitayad/keep-release, rollback
  *     /usr/bin/pitayad                    the command
@@ -49,10 +50,10 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { bundleOptions } from '../bundle.mjs';
-import { buildNative } from '../native.mjs';
+import { ADDON_PACKAGES, buildNative } from '../native.mjs';
 import { plugInWheel } from '../python.mjs';
 import { dist, root, run } from '../tools.mjs';
+import { bundleInto, compiled, NODE_OPTIONS } from './bundle.mjs';
 import { boardNode, copyCLibrary, design, HOME, libraryLicences, nodeWithOwnLibrary } from './pieces.mjs';
 
 /** Enabled on a board, in the order in which they start. */
@@ -129,7 +130,9 @@ async function fill(tree, { node: archive, cLibrary, bitstream, bitstreamSha256,
   for (const name of readdirSync(addOns).filter((name) => !name.startsWith('.'))) {
     place(join(addOns, name), join(home, 'native', `linux-arm-${node.abi}`, name));
   }
-  const modules = await bundleInto(join(home, 'pitayad.cjs'));
+  fillIn(join(tree, 'usr/bin/pitayad'), { NODE_OPTIONS: NODE_OPTIONS.join(' ') });
+  const modules = await bundleInto(join(home, 'bundle.cjs'));
+  place(await compiled(tree), join(home, 'bundle.compiled'));
 
   const fpga = await design({ bitstream, sha256: bitstreamSha256, overlay });
   place(fpga.bin, join(home, 'fpga/red_pitaya.bin'));
@@ -148,7 +151,7 @@ async function fill(tree, { node: archive, cLibrary, bitstream, bitstreamSha256,
   put(join(doc, 'NEWS.gz'), packed(readFileSync(join(root, 'CHANGELOG.md'))));
   put(join(doc, 'changelog.gz'), packed(debianChangelog(version, date)));
   const licences = {
-    ...Object.fromEntries(modules.flatMap((name) => licenceOf(name))),
+    ...Object.fromEntries([...modules, ...ADDON_PACKAGES].map((name) => [name, licenceOf(name)])),
     node: join(node.folder, 'LICENSE'),
     pyrpl: fpga.licence,
     ...libraryLicences(),
@@ -159,22 +162,11 @@ async function fill(tree, { node: archive, cLibrary, bitstream, bitstreamSha256,
   }
 }
 
-/** The bundle, smaller than that of this machine; gives the names of the packages in it. */
-async function bundleInto(path) {
-  const esbuild = await import('esbuild');
-  mkdirSync(dirname(path), { recursive: true });
-  const { metafile } = await esbuild.build({ ...bundleOptions(path), metafile: true });
-  await esbuild.stop();
-  const names = Object.keys(metafile.inputs).map((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
-  return [...new Set(names.filter((name) => name !== undefined))].sort();
-}
-
+/** Packages without a file for it say their licence in package.json. */
 function licenceOf(name) {
   const folder = join(root, 'node_modules', name);
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  if (file !== undefined) return [[name, join(folder, file)]];
-  // Packages without a file say their licence in package.json.
-  return [[name, join(folder, 'package.json')]];
+  return join(folder, file ?? 'package.json');
 }
 
 function place(from, to) {
@@ -252,7 +244,7 @@ function writeControl(folder, { version, files, tree }) {
 
 function debianChangelog(version, date) {
   const when = new Date(date * 1000).toUTCString().replace('GMT', '+0000');
-  return `pitayad (${version}) unstable; urgency=medium\n\n  * See NEWS.gz.\n\n -- pitayad authors <pitayad@localhost>  ${when}\n`;
+  return `pitayad (${version}) unstable; urgency=medium\n\n  * See NEWS.gz.\n\n -- pitayad authors <pitayad@example.org>  ${when}\n`;
 }
 
 function copyright(parts) {

@@ -1,0 +1,56 @@
+/** The bundle of a release, and what V8 compiles of it, so that the board need not. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleOptions } from '../bundle.mjs';
+import { cached, hashOf, need, run, say } from '../tools.mjs';
+import { HOME } from './pieces.mjs';
+
+/** With which Node runs on the board: room for JavaScript's objects out of the board's 512 MB. */
+export const NODE_OPTIONS = ['--max-old-space-size=96'];
+
+/** The processor of the board. */
+export const QEMU = ['qemu-arm-static', '-cpu', 'cortex-a9'];
+
+const COMPILE = fileURLToPath(new URL('compile.cjs', import.meta.url));
+const TIMEOUT_S = 300;
+
+/** Bundles into the file `path`; gives the names of the packages in it. */
+export async function bundleInto(path) {
+  const esbuild = await import('esbuild');
+  mkdirSync(dirname(path), { recursive: true });
+  const options = bundleOptions(path);
+  // It is no program of its own: pitayad.cjs runs it.
+  const banner = { js: options.banner.js.replace(/^#!.*\n/, '') };
+  const { metafile } = await esbuild.build({
+    ...{ ...options, banner, metafile: true, legalComments: 'none' },
+    // Without comments it is ASCII, which V8 keeps in half the room; in short lines a stack trace still says where.
+    ...{ minifyWhitespace: true, lineLimit: 100 },
+  });
+  await esbuild.stop();
+  if (readFileSync(path).some((byte) => byte > 127)) throw new Error(`${path} is not ASCII`);
+  const names = Object.keys(metafile.inputs).map((file) => /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]);
+  return [...new Set(names.filter((name) => name !== undefined))].sort();
+}
+
+/**
+ * What V8 compiles of the bundle in a start, as a file for the board.
+ * @param tree The staged tree, with Node and its C library.
+ */
+export async function compiled(tree) {
+  const home = join(tree, HOME);
+  const node = join(home, 'bin/node');
+  const bundle = join(home, 'bundle.cjs');
+  const hash = hashOf(readFileSync(bundle), readFileSync(node), readFileSync(COMPILE), NODE_OPTIONS.join(' '));
+  const folder = await cached('compiled', hash, async (out) => {
+    need({ 'qemu-arm-static': 'qemu-user-static' });
+    say('compiling the bundle for the board (once for each change, some seconds) …');
+    const fixed = ['--hash-seed=1', '--random-seed=1', '--no-flush-bytecode'];
+    const file = join(out, 'bundle.compiled');
+    const program = [...QEMU, '-L', tree, node, ...NODE_OPTIONS, ...fixed, COMPILE, bundle, `${HOME}/bundle.cjs`, file];
+    // Nothing of this machine's settings.
+    await run('env', ['-i', `PATH=${process.env.PATH}`, ...program], { cwd: '/', timeout: TIMEOUT_S });
+    readFileSync(file);
+  });
+  return join(folder, 'bundle.compiled');
+}

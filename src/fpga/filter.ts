@@ -7,7 +7,7 @@
 import { CLOCK_HZ } from './bus/bus.ts';
 import { type Complex, divide, multiply, ONE } from './complex.ts';
 import type { Field } from './fields.ts';
-import { acceptReal, type Parameter, type Refuse, show, type Words } from './parameters.ts';
+import { acceptReal, ofClock, type Parameter, type Refuse, show, type Words } from './parameters.ts';
 
 const ON = 0x80;
 const HIGH_PASS = 0x40;
@@ -56,8 +56,8 @@ function codec(options: FilterOptions) {
       const hertz = corner(byte & SHIFT, options.lowest);
       return byte & HIGH_PASS ? -hertz : hertz;
     },
-    accept: (value: unknown, refuse: Refuse): number =>
-      acceptReal(value, { min: -highest, max: highest, unit: 'Hz' }, refuse),
+    // Its limits depend on the clock: see ofClock.
+    accept: (value: unknown, refuse: Refuse): number => acceptReal(value, {}, refuse),
   };
 }
 
@@ -66,7 +66,7 @@ export function filter(field: Field, options: FilterOptions): Parameter<readonly
   const { stages, lowest, shiftBits, ...words } = options;
   const { highest, encode, decode, accept } = codec(options);
   const padded = (list: readonly number[]): number[] => Array.from({ length: stages }, (_, k) => list[k] ?? 0);
-  return {
+  return ofClock({
     kind: 'numbers',
     unit: 'Hz',
     min: -highest,
@@ -83,14 +83,14 @@ export function filter(field: Field, options: FilterOptions): Parameter<readonly
     },
     encode: (list) => [padded(list).reduce((word, hertz, k) => word + encode(hertz) * 256 ** k, 0)],
     decode: ([word = 0]) => padded([]).map((_, k) => decode((word >>> (8 * k)) & 0xff)),
-  };
+  });
 }
 
 /** A single stage: one corner. */
 export function filterStage(field: Field, options: Omit<FilterOptions, 'stages'>): Parameter<number> {
   const { lowest, shiftBits, ...words } = options;
   const { highest, encode, decode, accept } = codec({ ...options, stages: 1 });
-  return {
+  return ofClock({
     kind: 'number',
     unit: 'Hz',
     min: -highest,
@@ -103,7 +103,7 @@ export function filterStage(field: Field, options: Omit<FilterOptions, 'stages'>
     accept,
     encode: (hertz) => [encode(hertz)],
     decode: ([word = 0]) => decode(word & 0xff),
-  };
+  });
 }
 
 /** The corner that a stage takes for a wanted one: the linearly nearest there is. */

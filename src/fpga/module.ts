@@ -44,6 +44,7 @@ export interface Writing<V> {
   readonly next: V;
   /** Names that the request gave, or that followed from it, in the order of the table. */
   readonly given: ReadonlySet<keyof V>;
+  readonly board: Board;
   /** The fields of these parameters with their raw values in `next`, for `registers.write`. */
   raw(...names: (keyof V & string)[]): FieldValue[];
 }
@@ -76,7 +77,7 @@ export interface ModuleOptions<V> {
   /** In place of writing what differs in the order of the table. */
   readonly write?: (writing: Writing<V>) => Promise<void>;
   /** Values of read-only parameters without registers, which follow from the others. */
-  readonly derive?: (values: V) => Partial<V>;
+  readonly derive?: (values: V, board: Board) => Partial<V>;
   /** Complex gain from its input to its signal, at a frequency in Hz. */
   readonly response?: (values: V, frequency: number, timing: Timing) => Complex;
   /** After a read-back: values that the driver keeps itself, as far as the shadow tells them. */
@@ -198,7 +199,7 @@ export function moduleDriver<P extends Parameters>(
       const value = found[key];
       if (value !== undefined) values[key] = value;
     }
-    return { ...values, ...defined(options.derive?.(values) ?? {}) };
+    return { ...values, ...defined(options.derive?.(values, board) ?? {}) };
   }
 
   function valueAfter(
@@ -232,12 +233,14 @@ export function moduleDriver<P extends Parameters>(
   /** Limits that depend on other parameters. */
   function checkLimits(given: Readonly<Values>, next: Values): void {
     for (const [key, value] of Object.entries(given)) {
-      const { limits, needs = [] } = parameterOf(key);
-      if (!limits || typeof value !== 'number') continue;
+      const { limits, needs = [], unit } = parameterOf(key);
+      if (!limits) continue;
       const { min, max } = limits(board, next);
       const because = needs.map((need) => `${need} ${show(next[need])}`).join(', ');
       const told = Object.keys(board.scales).length === 0 || because === '' ? '' : ` (with ${because})`;
-      acceptReal(value, { min, max, unit: 'V' }, (why) => refuse(`.${key} ${why}${told}`));
+      for (const one of Array.isArray(value) ? value : [value]) {
+        acceptReal(one, { min, max, unit }, (why) => refuse(`.${key} ${why}${told}`));
+      }
     }
   }
 
@@ -281,7 +284,7 @@ export function moduleDriver<P extends Parameters>(
     }
     const raw = (...names: string[]): FieldValue[] => names.flatMap((key) => fieldValues(key, next[key] ?? 0, next));
     if (options.write) {
-      await options.write({ registers, present, next, given: new Set(keys.filter((key) => key in given)), raw });
+      await options.write({ registers, board, present, next, given: new Set(keys.filter((key) => key in given)), raw });
     } else {
       await registers.write(...raw(...keys.filter((key) => key in given)));
     }
@@ -316,7 +319,7 @@ export function moduleDriver<P extends Parameters>(
 
     async get(names = keys) {
       const values: Values = {};
-      const derived: Partial<Values> = options.derive?.(valuesWith({})) ?? {};
+      const derived: Partial<Values> = options.derive?.(valuesWith({}), board) ?? {};
       const others = names.some((key) => needy(parameterOf(key))) ? valuesWith({}) : {};
       const words = new Map<string, number>();
       for (const key of names) {

@@ -234,6 +234,25 @@ export function gain(field: Field, options: NumberOptions & { readonly scale: nu
   };
 }
 
+/** A frequency that is one of the FPGA's clock: in proportion to the real one, its limits too. */
+export function ofClock<T extends number | readonly number[]>(parameter: Parameter<T>): Parameter<T> {
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = parameter;
+  const times = (value: T, factor: number): T =>
+    (typeof value === 'number' ? value * factor : value.map((one) => one * factor)) as T;
+  const limits = ({ frequencyCorrection: factor }: Board) => ({ min: min * factor, max: max * factor });
+  return {
+    ...parameter,
+    accept: (value, refuse) =>
+      typeof value === 'number' && parameter.kind === 'number'
+        ? (acceptReal(value, {}, refuse) as T)
+        : parameter.accept(value, refuse),
+    encode: (value, board, others) => parameter.encode(times(value, 1 / board.frequencyCorrection), board, others),
+    decode: (raw, board, others) => times(parameter.decode(raw, board, others), board.frequencyCorrection),
+    limits,
+    widest: limits,
+  };
+}
+
 /** Oscillator frequency in Hz, 0 … 62.5 MHz: the phase advances by raw / 2^bits turns a clock. */
 export function frequency(field: Field, options: Omit<NumberOptions, 'unit'>): Parameter<number> {
   const step = CLOCK_HZ / 2 ** field.bits;

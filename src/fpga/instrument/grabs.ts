@@ -288,7 +288,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   }
 
   const axisOf = ({ values, delay }: Armed): { t0: number; dt: number } =>
-    timeAxis({ decimation: values.decimation, delay, immediately: values.trigger_source === 'immediately' });
+    timeAxis({
+      decimation: values.decimation,
+      delay,
+      immediately: values.trigger_source === 'immediately',
+      clock: tools.clock,
+    });
 
   /** undefined: there is nothing of what it asks for, and it was told so. */
   function wantedPart(request: Request, axis: { t0: number; dt: number }, total: number): Part | undefined {
@@ -317,7 +322,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
     const points = taken.channels[0]?.counts.length ?? 0;
-    const dt = values.sampling_time;
+    const dt = values.decimation * tools.clock;
     return {
       settings: present,
       channels,

@@ -2,7 +2,6 @@
  * From the scope's ring buffers to a trace: which words to read, what the samples are, when they were taken. Pure
  * arithmetic, no bus. Sources: PyRPL red_pitaya_scope.v, acquisition_module.py.
  */
-import { CLOCK_HZ } from '../bus/bus.ts';
 import { SAMPLES } from '../modules/scope.ts';
 import { signedCounts } from '../volts.ts';
 
@@ -78,12 +77,15 @@ function recognisedLate(decimation: number): number {
  * of one triggered immediately, the arming. PyRPL's axis is that of `immediately` for all of them, so that its
  * crossings lie one (decimation ≥ 4), two or three samples before 0.
  */
-export function timeAxis(settings: { decimation: number; delay: number; immediately: boolean }): {
-  t0: number;
-  dt: number;
-} {
-  const { decimation, delay, immediately } = settings;
-  const dt = decimation / CLOCK_HZ;
+export function timeAxis(settings: {
+  decimation: number;
+  delay: number;
+  immediately: boolean;
+  /** Length of a clock in s. */
+  clock: number;
+}): { t0: number; dt: number } {
+  const { decimation, delay, immediately, clock } = settings;
+  const dt = decimation * clock;
   const late = immediately ? 0 : recognisedLate(decimation);
   return { t0: (staleElements(decimation) + delay - SAMPLES + late) * dt, dt };
 }

@@ -2,6 +2,7 @@
  * The filter of arbitrary shape: up to 14 sections of second order, designed from zeros and poles. Sources: PyRPL
  * red_pitaya_iir_block.v, hardware_modules/iir/iir.py.
  */
+import { CLOCK_HZ } from '../bus/bus.ts';
 import { type Complex, multiply, turn } from '../complex.ts';
 import { block, type Memory } from '../fields.ts';
 import { filterDelay, filterResponse, filterStage } from '../filter.ts';
@@ -49,10 +50,13 @@ interface Shape {
 const remembered: { key?: string; design: Design | Unfit } = { design: { unfit: '' } };
 
 /** The design of a shape; the last one is remembered. */
-function designed({ zeros, poles, gain, loops: wanted }: Shape): Design | Unfit {
-  const key = `${zeros}/${poles}/${gain}/${wanted}`;
+/** @param correction the real clock over the nominal one */
+function designed({ zeros, poles, gain, loops: wanted }: Shape, correction: number): Design | Unfit {
+  const key = `${zeros}/${poles}/${gain}/${wanted}/${correction}`;
   if (remembered.key !== key) {
-    remembered.design = design(rootsOf(zeros), rootsOf(poles), gain, wanted);
+    const own = (text: string): Complex[] =>
+      rootsOf(text).map(({ re, im }) => ({ re: re / correction, im: im / correction }));
+    remembered.design = design(own(zeros), own(poles), gain, wanted);
     remembered.key = key;
   }
   return remembered.design;
@@ -114,15 +118,15 @@ export const iir = fpgaModule(
     constraints: [
       {
         of: ['zeros', 'poles', 'gain', 'loops'],
-        sentence: (values) => {
-          const found = designed(values);
+        sentence: (values, board) => {
+          const found = designed(values, board.frequencyCorrection);
           return `this filter cannot be had: ${'unfit' in found ? found.unfit : ''}`;
         },
-        holds: (values) => !('unfit' in designed(values)),
+        holds: (values, board) => !('unfit' in designed(values, board.frequencyCorrection)),
       },
     ],
-    derive: (values) => {
-      const found = designed(values);
+    derive: (values, board) => {
+      const found = designed(values, board.frequencyCorrection);
       return 'unfit' in found ? {} : { coefficients: found.sections.flatMap(({ b0, b1, a1, a2 }) => [b0, b1, a1, a2]) };
     },
     response: (values, frequency, { clock, extraDelay }) => {
@@ -131,17 +135,17 @@ export const iir = fpgaModule(
         filterResponse(input, frequency),
         turn(-2 * Math.PI * frequency * (filterDelay(input) * clock + extraDelay)),
       );
-      const found = designed(values);
+      const found = designed(values, 1 / (CLOCK_HZ * clock));
       return values.bypass || 'unfit' in found ? delayed : multiply(delayed, response(found, frequency, clock));
     },
-    async write({ registers, present: before, next, given, raw }) {
+    async write({ registers, board, present: before, next, given, raw }) {
       const shaping = (['zeros', 'poles', 'gain', 'loops'] as const).some(
         (name) => given.has(name) && next[name] !== before[name],
       );
       // Nobody knows what a filter that was never set up would do.
       const unknown = registers.memoryContent(coefficients) === undefined && next.on && !before.on;
       const plain = (['input', 'output_direct', 'inputfilter', 'bypass'] as const).filter((name) => given.has(name));
-      const found = designed(next);
+      const found = designed(next, board.frequencyCorrection);
       if ((shaping || unknown) && !('unfit' in found)) {
         await registers.write([on, 0]);
         await registers.write(...raw(...plain), [loops, found.loops]);

@@ -7,7 +7,7 @@ import { add, multiply, real, turn } from '../complex.ts';
 import { block } from '../fields.ts';
 import { filter, filterDelay, filterResponse } from '../filter.ts';
 import { fpgaModule, ordered } from '../module.ts';
-import { bool, choice, fixed, gain, level, outputIn, signalIn } from '../parameters.ts';
+import { bool, choice, fixed, gain, level, ofClock, outputIn, signalIn } from '../parameters.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
 
@@ -49,13 +49,15 @@ function pid(name: 'pid0' | 'pid1' | 'pid2') {
         label: 'P',
         home: 0,
       }),
-      i: gain(at(0x10c, { bits: 24, signed: true }), {
-        help: 'Frequency at which the integral part alone has gain 1. Never rounded to 0.',
-        unit: 'Hz',
-        scale: I_STEP,
-        label: 'I',
-        home: 0,
-      }),
+      i: ofClock(
+        gain(at(0x10c, { bits: 24, signed: true }), {
+          help: 'Frequency at which the integral part alone has gain 1. Never rounded to 0.',
+          unit: 'Hz',
+          scale: I_STEP,
+          label: 'I',
+          home: 0,
+        }),
+      ),
       ival: {
         ...fixed(at(0x100, { bits: 16, signed: true, access: 'command' }), {
           // PyRPL accepts +4 V and writes −4 V.

@@ -135,7 +135,7 @@ export const scope = fpgaModule(
     ch1_active: bool(software, { help: 'Channel 1 is part of the trace.', label: 'Channel 1 active', default: true }),
     ch2_active: bool(software, { help: 'Channel 2 is part of the trace.', label: 'Channel 2 active', default: true }),
     duration: derived(decimation, {
-      help: 'Length of a trace: 16384 samples. The next longer possible one is taken.',
+      help: 'Length of a trace: 16384 samples. The next longer possible one is taken. For a clock of 125 MHz; the time axis of a trace is that of the clock as it is configured.',
       unit: 's',
       min: SAMPLES / CLOCK_HZ,
       step: SAMPLES / CLOCK_HZ,

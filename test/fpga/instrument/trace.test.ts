@@ -95,7 +95,7 @@ test('time 0 is the first sample at or beyond the threshold, of every decimation
     [65536, 1],
   ] as const) {
     for (const delay of [1, 100, 8192, 16000]) {
-      const { t0, dt } = timeAxis({ decimation, delay, immediately: false });
+      const { t0, dt } = timeAxis({ decimation, delay, immediately: false, clock: 8e-9 });
       const point = SAMPLES - delay - late - staleElements(decimation);
       assert.ok(Math.abs(t0 + point * dt) < dt * 1e-6, `decimation ${decimation}, delay ${delay}: ${t0 + point * dt}`);
     }
@@ -174,7 +174,7 @@ for (const { id, memory, attributes, preset, result } of traces) {
 
     const total = tracePoints(values.decimation);
     const read = await readTrace(registerFile(bus), { values, delay }, channelsOf(values), { start: 0, points: total });
-    const axis = timeAxis({ ...values, delay, immediately: values.trigger_source === 'immediately' });
+    const axis = timeAxis({ ...values, delay, immediately: values.trigger_source === 'immediately', clock: 8e-9 });
     const times = (k: number): number => axis.t0 + k * axis.dt;
 
     assert.equal(total, SAMPLES - leftOut);

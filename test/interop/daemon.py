@@ -26,11 +26,13 @@ class Daemon:
         discovery: bool = False,
         state: Path | None = None,
         dial: list[str] | None = None,
+        more: list[str] | None = None,
     ) -> None:
         self.options = ["--bus", "simulator", "--log-format", "json", "--log-level", "debug"]
         self.options += [] if discovery else ["--no-discovery"]
         self.options += ["--state", str(state)] if state else []
         self.options += ["--dial", ",".join(dial)] if dial else []
+        self.options += more or []
         self.host = host
         self.port = port
         self.lines: list[dict[str, Any]] = []

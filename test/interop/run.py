@@ -25,9 +25,10 @@ HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
 
 SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "viewers", "sharing", "dial_out"]
+SCENARIOS += ["leco", "leco_joined", "leco_dashboard"]
 """Files scenario_NAME.py, in the order in which they run."""
 
-NOTHING_OF_OURS = {"dial_out"}
+NOTHING_OF_OURS = {"dial_out", "leco", "leco_joined", "leco_dashboard"}
 """Scenarios for which our plug-ins are not installed."""
 
 LIMIT = 170

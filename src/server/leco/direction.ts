@@ -70,6 +70,8 @@ export interface DirectionOptions {
   /** The director is not there any more. */
   gone(): void;
   readonly now: () => number;
+  /** Calls back later. */
+  after(ms: number, call: () => void): void;
 }
 
 export interface Direction {
@@ -137,6 +139,7 @@ export function openDirection(options: DirectionOptions): Direction {
     gone: options.gone,
     connected: options.connected,
     now: options.now,
+    after: options.after,
   });
 
   let jobs: Promise<unknown> = begin();

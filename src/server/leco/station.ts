@@ -35,6 +35,8 @@ export interface StationOptions {
   /** The Coordinator keeps these names without signs of life. */
   readonly lasting?: boolean;
   readonly now?: () => number;
+  /** Calls back later; default: a timer that keeps no process alive. */
+  readonly after?: (ms: number, call: () => void) => void;
 }
 
 export interface Station {
@@ -65,6 +67,7 @@ interface Member {
 export function openStation(options: StationOptions): Station {
   const { instrument, log, traces } = options;
   const now = options.now ?? (() => performance.now());
+  const after = options.after ?? ((ms, call) => void setTimeout(call, ms).unref());
   const asking = openAsking(send, now);
   const members = new Map<string, Member>();
   let connected = false;
@@ -109,16 +112,31 @@ export function openStation(options: StationOptions): Station {
       call: (method, params, frames = []) =>
         asking.ask({
           sender: fullNameOf(device.name),
-          receiver: director,
+          receiver: addressOf(director, device.name),
           method,
           frames,
           ...(params ? { params } : {}),
         }),
       moved,
       gone: forget,
-      connected: () => connected,
+      // Not before the Coordinator knows the actor: it would be a stranger's word.
+      connected: () => members.get(device.name)?.namespace !== undefined,
       now,
+      after,
     });
+  }
+
+  /**
+   * Of the same node a director is known by its name alone: a Coordinator that was started anew may have another namespace.
+   */
+  function keyOf(sender: string, member: Member): string {
+    const { namespace, name } = splitName(sender);
+    return namespace === member.namespace ? name : sender;
+  }
+
+  function addressOf(director: string, device: string): string {
+    const namespace = members.get(device)?.namespace;
+    return director.includes('.') || namespace === undefined ? director : `${namespace}.${director}`;
   }
 
   // ---------------------------------------------------------------- signing in
@@ -173,7 +191,7 @@ export function openStation(options: StationOptions): Station {
       }
       const { id } = item;
       const { answer, after } = member
-        ? member.actor.request(message.sender, item, message.payload.slice(1))
+        ? member.actor.request(keyOf(message.sender, member), item, message.payload.slice(1))
         : { answer: { error: { ...rpcErrors.receiverUnknown, data: message.receiver } }, after: undefined };
       if (id !== undefined) answers.push({ what: 'answer', id, ...answer });
       if (after) acts.push(after);

@@ -19,6 +19,12 @@ const AGAIN_MS = 1000;
 /** A director that has not acknowledged so many frames in a row, AGAIN_MS apart, is not there any more. */
 const MAX_LOST = 5;
 
+/**
+ * A director acknowledges a frame before its window has drawn it: more than this, in bytes a second, no window draws, and
+ * what is shown would be ever older. 50 whole traces a second; of 2 x 512 points more than any director takes.
+ */
+const BYTES_PER_SECOND = 20e6;
+
 /** Bytes before the data in what the doors share: the word `Done`, and the length of what follows it. */
 const AHEAD = encode('v5', [str('Done')]).length + 4;
 
@@ -38,6 +44,8 @@ export interface ViewingOptions {
   /** There is a way to the director. */
   readonly connected: () => boolean;
   readonly now: () => number;
+  /** Calls back later. */
+  after(ms: number, call: () => void): void;
 }
 
 export interface Viewing {
@@ -61,7 +69,7 @@ export function openViewing(options: ViewingOptions): Viewing {
   let notBefore = 0;
 
   function push(): void {
-    if (busy || !wanted() || now() < notBefore || !options.connected()) return;
+    if (busy || !wanted() || (owed === 0 && now() < notBefore) || !options.connected()) return;
     busy = true;
     void frame().finally(() => {
       busy = false;
@@ -101,8 +109,15 @@ export function openViewing(options: ViewingOptions): Viewing {
     }
     try {
       if (!wanted()) return undefined;
-      if (owed > 0) owed--;
-      return await options.deliver(ready.bytes.subarray(AHEAD));
+      if (owed > 0) {
+        owed--;
+        return await options.deliver(ready.bytes.subarray(AHEAD));
+      }
+      const [outcome] = await Promise.all([
+        options.deliver(ready.bytes.subarray(AHEAD)),
+        paced(ready.bytes.length, options.after),
+      ]);
+      return outcome;
     } finally {
       ready.sent();
     }
@@ -138,4 +153,10 @@ export function openViewing(options: ViewingOptions): Viewing {
     tick: push,
     end,
   };
+}
+
+/** Until the frame after one of so many bytes may leave; of a short one the acknowledgement takes longer. */
+function paced(length: number, after: ViewingOptions['after']): Promise<void> | undefined {
+  const ms = (length / BYTES_PER_SECOND) * 1000;
+  return ms < 1 ? undefined : new Promise((resolve) => after(ms, resolve));
 }

@@ -1,0 +1,123 @@
+"""The board joins the Coordinator of a stock PyMoDAQ 5.3; nothing of ours is installed there."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import subprocess
+import sys
+import time
+
+import checks
+from checks import check, note
+from daemon import Daemon, wait_for
+from windowless import VERSION, pump
+
+checks.watchdog(160)
+
+if VERSION < (5, 3):
+    with check("this PyMoDAQ is older than the LECO that the board speaks"):
+        assert VERSION >= (4, 4)
+    checks.leave()
+
+from directors import Mover, Viewer, count_frames, free_port  # noqa: E402
+
+count_frames()
+port = free_port()
+host = socket.gethostname().split(".")[0]
+
+
+def start_coordinator(namespace: str) -> subprocess.Popen[bytes]:
+    """The one of pyleco, as PyMoDAQ's menu starts it."""
+    command = [sys.executable, "-m", "pyleco.coordinators.coordinator", "--namespace", namespace, "--port", str(port)]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def signed_in(since: int, seconds: float = 30) -> float:
+    """Waits until all actors of the board are signed in; gives how long."""
+    start = time.monotonic()
+    assert wait_for(lambda: any(line.get("msg") == "signed in" for line in daemon.lines[since:]), seconds)
+    return time.monotonic() - start
+
+
+def prepare() -> None:
+    """What the simulated board has after each start."""
+    daemon.set("asg0", waveform="sin", amplitude=0.5, frequency=1e4, output_direct="out1", trigger_source="immediately")
+    daemon.set("scope", input1="in1", decimation=64, trigger_source="immediately")
+
+
+def works() -> None:
+    """A snap, and a move."""
+    assert len(viewer.snap(20).data[0]) >= 16382
+    for target in (2e7, 3e6):
+        assert abs(mover.move("move_abs", target, seconds=20) - target) < 120
+        assert abs(daemon.get("asg0")["frequency"] - target / 1e3) < 0.12
+
+
+with check("nothing of ours is installed"):
+    assert importlib.util.find_spec("pymodaq_plugins_pitayad") is None
+
+# The board was on first.
+daemon = Daemon(more=["--leco-coordinator", f"127.0.0.1:{port}"])
+prepare()
+pump(seconds=1)
+coordinator = start_coordinator("labpc")
+
+with check("the board finds a Coordinator that was started after it, and signs in all its devices"):
+    note(f"signed in after {signed_in(0):.1f} s")
+    assert daemon.lines and any("nobody listens" in str(line.get("reason")) for line in daemon.lines)
+
+viewer, mover = Viewer("1D"), Mover()
+
+with check("viewer and move, under the host's name, for several boards may be in one Coordinator"):
+    viewer.fill_in(f"{host}_scope", port)
+    viewer.init()
+    assert viewer.mirrors() and viewer.child("decimation").value() == 64
+    mover.fill_in(f"labpc.{host}_asg0_frequency", port)
+    mover.init()
+    assert pump(lambda: mover.module.units == "mHz", 5), mover.module.units
+    works()
+
+with check("a continuous grab, and its end"):
+    rate, late = viewer.grab(2)
+    note(f"{rate:.0f} frames/s")
+    assert rate > 2 and late == 0
+
+with check("the daemon is killed and comes back: the Coordinator knows it again at once, and data flow without a hand"):
+    since = len(daemon.lines)
+    daemon.kill()
+    pump(seconds=2)
+    daemon.start()
+    note(f"signed in after {signed_in(since, 10):.1f} s")
+    prepare()
+    works()
+
+with check("the Coordinator is killed, and another one started: all sign in there, and data flow without a hand"):
+    viewer.module.grab_data(grab_state=True, snap_state=False)
+    pump(seconds=1)
+    coordinator.kill()
+    coordinator.wait()
+    pump(seconds=3)
+    since, frames = len(daemon.lines), len(viewer.frames)
+    coordinator = start_coordinator("other")
+    signed_in(since)
+    assert pump(lambda: len(viewer.frames) > frames + 5, 20), "the grab does not go on"
+    viewer.module.stop_grab()
+    pump(seconds=1)
+    works()
+
+with check("the daemon ends, and signs out; when it is back, a plug-in can be initialised"):
+    assert daemon.stop() == 0
+    pump(seconds=1)
+    since = len(daemon.lines)
+    daemon.start()
+    signed_in(since)
+    prepare()
+    fresh = Viewer("1D", "fresh")
+    fresh.fill_in(f"{host}_scope", port)
+    fresh.init()
+    assert len(fresh.snap(20).data[0]) >= 16382
+
+daemon.stop()
+coordinator.kill()
+checks.leave()

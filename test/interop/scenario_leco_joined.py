@@ -73,7 +73,7 @@ with check("viewer and move, under the host's name, for several boards may be in
     viewer.fill_in(f"{host}_scope", port)
     viewer.init()
     assert viewer.mirrors() and viewer.child("decimation").value() == 64
-    mover.fill_in(f"labpc.{host}_asg0_frequency", port)
+    mover.fill_in(f"{host}_asg0_frequency", port)
     mover.init()
     assert pump(lambda: mover.module.units == "mHz", 5), mover.module.units
     works()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-from qtpy import QtWidgets
+from qtpy import QtCore, QtWidgets
 
 VERSION = tuple(int(part) for part in re.findall(r"\d+", version("pymodaq"))[:2])
 
@@ -30,7 +30,8 @@ def pump(until: Callable[[], Any] = lambda: False, seconds: float = 10.0) -> boo
     """Lets Qt work until it is true; whether it became true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        APP.processEvents()
+        # Without a limit it would not come back while data come faster than they are drawn.
+        APP.processEvents(QtCore.QEventLoop.AllEvents, 20)
         if until():
             return True
         time.sleep(0.001)

@@ -4,15 +4,17 @@ import type { BusChoice, Config } from './config.ts';
 import { ConfigurationError } from './errors.ts';
 import type { RegisterBus } from './fpga/bus/bus.ts';
 import { openDevmem } from './fpga/bus/devmem.ts';
-import { type GuardedBus, guarded } from './fpga/bus/guarded.ts';
+import { guarded } from './fpga/bus/guarded.ts';
 import { openMonitor } from './fpga/bus/monitor.ts';
 import { openSimulator } from './fpga/bus/simulator/simulator.ts';
 import { wrongConstants } from './fpga/identity.ts';
 import { type IdentityWatch, watchIdentity } from './fpga/identity-watch.ts';
 
 export interface Registers {
-  readonly bus: GuardedBus;
-  /** undefined: the registers are this process's own (the simulator). */
+  readonly bus: RegisterBus;
+  /** Why they are not ours any more; undefined: they are. */
+  lost(): string | undefined;
+  /** undefined: they are this process's own (the simulator). */
   readonly watch: IdentityWatch | undefined;
 }
 
@@ -27,8 +29,8 @@ export async function openRegisters(choice: BusChoice, config: Config, log: Logg
 
 /** The same for a bus that is open. It is closed if it is none of PyRPL's design. */
 export async function guardRegisters(open: RegisterBus, root: string | undefined, log: Logger): Promise<Registers> {
+  if (open.name === 'simulator') return { bus: open, lost: () => undefined, watch: undefined };
   const bus = guarded(open);
-  if (bus.name === 'simulator') return { bus, watch: undefined };
   const watch = watchIdentity({
     bus,
     root,
@@ -48,7 +50,7 @@ export async function guardRegisters(open: RegisterBus, root: string | undefined
     await bus.close();
     throw error;
   }
-  return { bus, watch };
+  return { bus, lost: () => bus.forbidden, watch };
 }
 
 /** @throws ConfigurationError, BusError: the registers are not there */

@@ -62,7 +62,7 @@ export async function serve(config: Config, remarks: readonly string[] = []): Pr
 
 async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const choice: BusChoice = config.bus ?? { kind: isRedPitaya() ? 'devmem' : 'simulator' };
-  const { bus, watch } = await openRegisters(choice, config, log);
+  const { bus, lost, watch } = await openRegisters(choice, config, log);
   ends.push(() => bus.close());
   ends.push(() => watch?.stop());
   const identity = await identify(bus);
@@ -77,7 +77,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     wiring: readWiring(config, choice.kind === 'devmem' ? join(config.root, config.eeprom) : undefined, log),
     saveEveryMs: config.save_every_ms,
     fpgaLoad: choice.kind === 'devmem' ? lastLoad(config.root) : undefined,
-    fpgaLost: () => bus.forbidden,
+    fpgaLost: lost,
     ...(statePath ? { statePath } : {}),
   });
   // A daemon that never served leaves the outputs to the one that does.

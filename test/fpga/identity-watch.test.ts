@@ -32,17 +32,17 @@ async function served(boards: FakeBoard[], open: Registers[], os: Os = '2.x') {
   const before = board.accesses.length;
   /** Accesses since it is served. */
   const accesses = () => board.accesses.length - before;
-  return { board, log, lines, accesses, bus: registers.bus, watch: registers.watch };
+  return { board, log, lines, accesses, bus: registers.bus, lost: registers.lost, watch: registers.watch };
 }
 
 test('as long as nothing changes it is ours, whoever looks', async ({ boards, open }) => {
-  const { watch, bus } = await served(boards, open);
+  const { watch, bus, lost: registersLost } = await served(boards, open);
   const first = watch.verdict();
   const [a, b] = await Promise.all([watch.look(), watch.look()]);
   assert.equal(a, b);
   assert.equal(a.lost, undefined);
   assert.ok(a.at >= first.at);
-  assert.equal(bus.forbidden, undefined);
+  assert.equal(registersLost(), undefined);
   assert.equal(await bus.read(0x4030_020c), 24);
 });
 
@@ -133,9 +133,9 @@ test('the files are looked at more often than the registers', async ({ boards })
 });
 
 test('it looks by itself', async ({ boards, open }) => {
-  const { board, bus } = await served(boards, open);
+  const { board, lost } = await served(boards, open);
   board.write(LOADED, 'v0.94\n');
-  await eventually(() => bus.forbidden !== undefined, 'the verdict', 5000);
+  await eventually(() => lost() !== undefined, 'the verdict', 5000);
 });
 
 test('no other register is touched before the identity is seen', async ({ boards }) => {
@@ -151,9 +151,8 @@ test('an instrument whose FPGA is lost answers nothing, not even from memory, an
   boards,
   open,
 }) => {
-  const { board, watch, bus, accesses } = await served(boards, open);
+  const { board, watch, bus, lost: fpgaLost, accesses } = await served(boards, open);
   const { log, lines } = keptLog();
-  const fpgaLost = () => bus.forbidden;
   const instrument = await openInstrument({ bus, identity, log, freshlyLoaded: false, onStop: 'zero', fpgaLost });
   const me = client('me');
   await instrument.configure(me, 'asg0', { frequency: 1e3 });

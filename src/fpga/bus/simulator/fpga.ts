@@ -55,9 +55,7 @@ export interface Fpga {
   readonly leds: number;
   readonly digitalLoop: boolean;
   /** Memories that outlive a reset pulse: tables of the generators, rings of the scope. */
-  readonly memories: readonly Int32Array[];
-  /** Makes samples of what the scope has recorded so far, which otherwise waits until somebody reads them. */
-  workAhead(): void;
+  readonly memories: readonly (Int32Array | Uint16Array)[];
   /** So many clocks may pass in one go without taking long, at least, unless modules are stepped. */
   affordable(): number;
   /** Whether modules are stepped, which may take longer than the clocks last. */
@@ -246,7 +244,10 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     return region === DSP_REGION ? dsp : regions[region];
   };
 
-  const memories = [...generators.channels.map(({ table }) => table), ...recorded.rings];
+  const memories: readonly (Int32Array | Uint16Array)[] = [
+    ...generators.channels.map(({ table }) => table),
+    ...recorded.rings,
+  ];
   for (const [k, memory] of memoriesOf?.memories.entries() ?? []) memories[k]?.set(memory);
 
   return {
@@ -288,7 +289,6 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       changes();
       return memories;
     },
-    workAhead: recorded.workOut,
     affordable: theScope.affordable,
     steps: modulesWithState.live,
     get leapt() {

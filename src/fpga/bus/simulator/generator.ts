@@ -9,6 +9,8 @@ import type { Timeline } from './timeline.ts';
 
 const POINTS = 16384;
 const FRACTION_BITS = 16;
+/** The whole table, in the pointer's units. */
+const FULL_TURN = POINTS << FRACTION_BITS;
 
 /** From so many samples on it pays to scale the whole table first. */
 const MANY = 4096;
@@ -187,12 +189,17 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
       out.fill(0, 0, count);
       return;
     }
-    if (noise) random.sample(out, first, stride, count);
-    else path.sample(out, first - OUTPUT_LATENCY, stride, count);
-    const shift = noise ? 0 : FRACTION_BITS;
     const { amplitude, offset } = shown;
     if (count >= MANY) levels ??= table.map((sample) => level(sample, amplitude, offset));
     const ready = levels;
+    const begin = first - OUTPUT_LATENCY;
+    if (ready && !noise && running && wrap && turn() === FULL_TURN && begin >= path.since) {
+      goRound(ready, out, pointerAt(begin), addTurns(0, shown.step, stride, FULL_TURN), count);
+      return;
+    }
+    if (noise) random.sample(out, first, stride, count);
+    else path.sample(out, begin, stride, count);
+    const shift = noise ? 0 : FRACTION_BITS;
     if (ready) {
       for (let k = 0; k < count; k++) out[k] = ready[(out[k] as number) >> shift] as number;
     } else {
@@ -369,9 +376,30 @@ function level(sample: number, amplitude: number, offset: number): number {
   return saturate(((((sample * amplitude) >> 13) + offset) << 17) >> 17);
 }
 
+/** What a pointer passes on its way round and round the whole table: by far the commonest, and what a trace waits for. */
+function goRound(levels: Int32Array, out: Int32Array, pointer: number, step: number, count: number): void {
+  const mask = FULL_TURN - 1;
+  const whole = count - (count % 4);
+  let p = pointer;
+  for (let k = 0; k < whole; k += 4) {
+    const q = (p + step) & mask;
+    const r = (q + step) & mask;
+    const s = (r + step) & mask;
+    out[k] = levels[p >> FRACTION_BITS] as number;
+    out[k + 1] = levels[q >> FRACTION_BITS] as number;
+    out[k + 2] = levels[r >> FRACTION_BITS] as number;
+    out[k + 3] = levels[s >> FRACTION_BITS] as number;
+    p = (s + step) & mask;
+  }
+  for (let k = whole; k < count; k++) {
+    out[k] = levels[p >> FRACTION_BITS] as number;
+    p = (p + step) & mask;
+  }
+}
+
 /** (pointer + step · clocks) mod size, exact; all below 2³⁰, clocks below 2⁵³. */
 function addTurns(pointer: number, step: number, clocks: number, size: number): number {
-  if (size === 0x4000_0000) {
+  if (size === FULL_TURN) {
     // A power of two: the lowest bits of a product follow from those of its factors.
     return (pointer + Math.imul(step, clocks % size)) & 0x3fff_ffff;
   }

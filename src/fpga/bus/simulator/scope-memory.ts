@@ -24,10 +24,9 @@ export interface Run {
 }
 
 export interface ScopeMemory {
-  readonly rings: readonly [Int32Array, Int32Array];
+  /** As the bits of the memory. */
+  readonly rings: readonly [Uint16Array, Uint16Array];
   record(run: Run): void;
-  /** Makes samples of what was recorded so far, which otherwise waits until somebody reads them. */
-  workOut(): void;
   /** Values `from` … `from + count` of a run that need not have been recorded. */
   values(channel: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void;
   /** out.length words of a ring, from `index` on; what is behind its end reads 0. */
@@ -45,8 +44,8 @@ export interface ScopeMemory {
  * @param clocksAveraged a mean over more clocks takes as many of them only, spread at random.
  */
 export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () => number): ScopeMemory {
-  const rings = [new Int32Array(SAMPLES), new Int32Array(SAMPLES)] as const;
-  const words = [new Uint32Array(rings[0].buffer), new Uint32Array(rings[1].buffer)] as const;
+  const rings = [new Uint16Array(SAMPLES), new Uint16Array(SAMPLES)] as const;
+  const pairs = [new Int32Array(rings[0].buffer), new Int32Array(rings[1].buffer)] as const;
   /** Not worked out yet; oldest first. */
   let runs: Run[] = [];
   const scratch = new Int32Array(SAMPLES);
@@ -128,12 +127,15 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   const values: ScopeMemory['values'] = (k, run, from, count, out) =>
     (run.average ? mean : plain)(k, run, from, count, out);
 
-  /** Values as the words of the memory. */
-  const store = (k: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void => {
-    values(k, run, from, count, out);
-    for (let i = 0; i < count; i++) out[i] = (out[i] as number) & WORD;
+  const samples = new Int32Array(SAMPLES);
+  /** Values into a ring, from an index on; they fit before its end. */
+  const store = (k: 0 | 1, run: Run, from: number, count: number, index: number): void => {
+    values(k, run, from, count, samples);
+    rings[k].set(samples.subarray(0, count), index);
+    cutToMemory(pairs[k], index, count);
   };
 
+  /** Makes samples of what was recorded so far. */
   const workOut = (): void => {
     for (const run of runs) {
       const from = Math.max(0, run.count - SAMPLES);
@@ -141,8 +143,8 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
       const toEnd = Math.min(run.count - from, SAMPLES - index);
       const fromStart = run.count - from - toEnd;
       for (const k of [0, 1] as const) {
-        store(k, run, from, toEnd, rings[k].subarray(index, index + toEnd));
-        if (fromStart > 0) store(k, run, from + toEnd, fromStart, rings[k].subarray(0, fromStart));
+        store(k, run, from, toEnd, index);
+        if (fromStart > 0) store(k, run, from + toEnd, fromStart, 0);
       }
     }
     runs = [];
@@ -151,7 +153,6 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   return {
     rings,
     values,
-    workOut,
 
     record(run) {
       const last = runs.at(-1);
@@ -170,7 +171,7 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
     read(k, index, out) {
       workOut();
       const count = Math.max(0, Math.min(out.length, SAMPLES - index));
-      out.set(words[k].subarray(index, index + count));
+      out.set(rings[k].subarray(index, index + count));
       out.fill(0, count);
     },
 
@@ -187,6 +188,20 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
       Object.assign(partial, { start, until });
     },
   };
+}
+
+/** Cuts samples to what the memory holds, two at a time; it does no harm to those around them. */
+function cutToMemory(pairs: Int32Array, index: number, count: number): void {
+  const both = WORD | (WORD << 16);
+  const end = (index + count + 1) >> 1;
+  let k = index >> 1;
+  for (; k + 4 <= end; k += 4) {
+    pairs[k] = (pairs[k] as number) & both;
+    pairs[k + 1] = (pairs[k + 1] as number) & both;
+    pairs[k + 2] = (pairs[k + 2] as number) & both;
+    pairs[k + 3] = (pairs[k + 3] as number) & both;
+  }
+  for (; k < end; k++) pairs[k] = (pairs[k] as number) & both;
 }
 
 /**

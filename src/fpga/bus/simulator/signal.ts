@@ -13,6 +13,8 @@ export interface Signal {
 export interface ChangingSignal extends Signal {
   /** The formula is about to change: values from `clock` on follow the new one. */
   change(clock: number): void;
+  /** From this clock on the formula holds. */
+  readonly since: number;
 }
 
 /**
@@ -34,6 +36,10 @@ export function changing(formula: Signal['sample'], memory: () => number): Chang
   };
 
   return {
+    get since() {
+      return since;
+    },
+
     change(clock) {
       if (clock <= since) return;
       grow(memory());

@@ -22,11 +22,6 @@ const PORT_BYTES = 0x4000_0000;
 const READ_CLOCK = 1;
 const WRITE_CLOCK = 3;
 
-/** The scope's registers but not its memories, the last 3 hexadecimal digits of an address being any. */
-const SCOPE_REGISTERS = 0x4010_0000;
-/** For so long after a write to the scope its samples are worked out as they come, in ms. */
-const AHEAD_MS = 0.3;
-
 /** Modules with a state are stepped for so long in one go, in ms; whoever drives them then has as long for itself. */
 const STEPPING_MS = 5;
 /** It goes on by itself for so long after somebody has used the bus, in ms. */
@@ -178,29 +173,6 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     rebase();
   };
 
-  /** Until when samples are worked out while nobody asks; in ms, 0: not now. */
-  let aheadUntil = 0;
-
-  /**
-   * As the hardware does, the scope records while the program does something else: its samples are worked out in turns
-   * of the event loop that are idle, and not all at once when they are read.
-   */
-  const workAhead = (): void => {
-    if (!open || exact() || performance.now() >= aheadUntil) {
-      aheadUntil = 0;
-      return;
-    }
-    settle();
-    board.workAhead();
-    setImmediate(workAhead);
-  };
-
-  const beginAhead = (address: number): void => {
-    if (exact() || (address & ~0xfff) !== SCOPE_REGISTERS) return;
-    if (aheadUntil === 0) setImmediate(workAhead);
-    aheadUntil = performance.now() + AHEAD_MS;
-  };
-
   const single = new Uint32Array(1);
 
   return {
@@ -213,7 +185,6 @@ export function openSimulator(options: SimulatorOptions = {}): Simulator {
     },
     async write(address, value) {
       writeWords(address, Uint32Array.of(value));
-      beginAhead(address);
     },
     async readBlock(address, words, into) {
       check(address, words);

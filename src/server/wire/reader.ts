@@ -11,6 +11,9 @@ import type { WireLimits } from './limits.ts';
 import type { Bool, Complex, Data, Float, Int, StoredArray } from './values.ts';
 import { dataDims, dataDistributions, dataSources } from './values.ts';
 
+/** Texts up to this length, nearly all there are, are looked at byte by byte: calls of native code take longer. */
+const SHORT = 40;
+
 export class Reader {
   #bytes: Buffer;
   #view: DataView;
@@ -53,9 +56,15 @@ export class Reader {
     const length = this.#length(limit, what);
     const start = this.#at;
     this.#at += length;
+    if (length <= SHORT && this.#isAscii(start, this.#at)) return this.#bytes.toString('latin1', start, this.#at);
     const part = this.#bytes.subarray(start, this.#at);
     if (!isUtf8(part)) throw this.error(`${what} that is not valid UTF-8`);
     return part.toString('utf8');
+  }
+
+  #isAscii(start: number, end: number): boolean {
+    for (let k = start; k < end; k++) if ((this.#bytes[k] as number) >= 0x80) return false;
+    return true;
   }
 
   text(): string {

@@ -3,35 +3,28 @@ import { type FilledArray, filled, type StoredArray } from './values.ts';
 
 /** counts · gain + offset, made while the message is encoded; `counts` must not change before. */
 export function scaled(counts: Int16Array | Float64Array, gain: number, offset: number): FilledArray {
-  // One loop for each type of array: the compiler makes good code of a loop that has seen only one.
-  return filled(
-    counts.length,
-    counts instanceof Int16Array
-      ? (out, start) => scaleInt16(counts, gain, offset, out, start)
-      : (out, start) => scaleFloat64(counts, gain, offset, out, start),
-  );
+  return filled(counts.length, (out, start) => {
+    // To float64 in native code, so that whatever the counts are the loop sees one type of array only.
+    out.set(counts.subarray(start, start + out.length));
+    scale(out, gain, offset);
+  });
 }
 
 /** Eight numbers a turn: less than half the time of one by one. */
-function scaleInt16(counts: Int16Array, gain: number, offset: number, out: Float64Array, start: number): void {
+function scale(out: Float64Array, gain: number, offset: number): void {
   const length = out.length;
   const whole = length - (length % 8);
   for (let k = 0; k < whole; k += 8) {
-    const from = start + k;
-    out[k] = (counts[from] as number) * gain + offset;
-    out[k + 1] = (counts[from + 1] as number) * gain + offset;
-    out[k + 2] = (counts[from + 2] as number) * gain + offset;
-    out[k + 3] = (counts[from + 3] as number) * gain + offset;
-    out[k + 4] = (counts[from + 4] as number) * gain + offset;
-    out[k + 5] = (counts[from + 5] as number) * gain + offset;
-    out[k + 6] = (counts[from + 6] as number) * gain + offset;
-    out[k + 7] = (counts[from + 7] as number) * gain + offset;
+    out[k] = (out[k] as number) * gain + offset;
+    out[k + 1] = (out[k + 1] as number) * gain + offset;
+    out[k + 2] = (out[k + 2] as number) * gain + offset;
+    out[k + 3] = (out[k + 3] as number) * gain + offset;
+    out[k + 4] = (out[k + 4] as number) * gain + offset;
+    out[k + 5] = (out[k + 5] as number) * gain + offset;
+    out[k + 6] = (out[k + 6] as number) * gain + offset;
+    out[k + 7] = (out[k + 7] as number) * gain + offset;
   }
-  for (let k = whole; k < length; k++) out[k] = (counts[start + k] as number) * gain + offset;
-}
-
-function scaleFloat64(counts: Float64Array, gain: number, offset: number, out: Float64Array, start: number): void {
-  for (let k = 0; k < out.length; k++) out[k] = (counts[start + k] as number) * gain + offset;
+  for (let k = whole; k < length; k++) out[k] = (out[k] as number) * gain + offset;
 }
 
 /** Axes that are remembered: those of a few clients with settings of their own. */

@@ -1,13 +1,13 @@
 /**
- * One acquisition of the scope, on the registers: arm it, wait until it is over, read what is needed. Knows nothing of
- * who wants the trace. Costs 3 or 4 words to arm, one a poll, two when the trigger has just been seen, one for the
- * pointer, and one a sample. Sources: PyRPL red_pitaya_scope.v, hardware_modules/scope.py, acquisition_module.py.
+ * One acquisition of the scope, on the registers: arm it, wait until it is over (reading.ts reads it). Knows nothing of
+ * who wants the trace. Costs 3 or 4 words to arm, one a poll, and two when the trigger has just been seen. Sources: PyRPL red_pitaya_scope.v, hardware_modules/scope.py, acquisition_module.py.
  */
 import { CLOCK_HZ } from '../bus/bus.ts';
-import { extract, type Field, type Memory } from '../fields.ts';
+import { extract, type Field } from '../fields.ts';
 import { arm, armRolling, SAMPLES, type ScopeValues, scope, scopeMemories, scopeRegisters } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
-import { oldestIndex, type Part, ringRuns, type Samples, samplesOf, staleElements } from './trace.ts';
+import { type ChannelName, type CountsMemory, type Ending, freshCounts, ringReader } from './reading.ts';
+import type { Samples } from './trace.ts';
 
 /** Rolling mode has an effect on traces longer than this, in s. */
 const SHORTEST_ROLLING = 0.1;
@@ -20,12 +20,17 @@ const POLL_SHARE = 1 / 16;
 const SHORTEST_POLL_MS = 0.02;
 const LONGEST_POLL_MS = 10;
 
+/** So long before the end, in ms, reading begins: a whole trace takes the bus some 5 ms. */
+const AHEAD_MS = 25;
+
+/** Samples after which it is looked again what can be read ahead, at most; and the last ones, not worth another look. */
+const FIRST_PIECE = SAMPLES / 8;
+const LAST_PIECE = SAMPLES / 16;
+
 /** How far the board's clock and the host's may be apart. */
 const CLOCK_ERROR = 1e-4;
 
 const CLOCK_MS = 1e3 / CLOCK_HZ;
-
-export type ChannelName = keyof typeof scopeMemories;
 
 /** An acquisition that is under way. */
 export interface Armed {
@@ -68,37 +73,47 @@ export async function start(registers: RegisterFile, values: ScopeValues): Promi
   return { values, delay, at: performance.now() };
 }
 
-/**
- * How an acquisition ended. `retriggered`: a trigger came in the very clock after the last sample. The FPGA then
- * believes to be counting down for ever, though it writes no more, and has overwritten the pointer at the trigger
- * (red_pitaya_scope.v: adc_dly_do and adc_wp_trig are set while the source is being cleared). A signal whose period
- * fits does that in every trace. The data are good, and their place follows from the last sample.
- */
-export type Ending = 'interrupted' | 'done' | 'retriggered';
+/** `interrupted`: the hardware may still be armed. */
+type Outcome = Ending | 'interrupted';
 
 /**
- * Waits until an acquisition is over: sleeps as long as it must last, then polls. When `interrupted`, the hardware may
- * still be armed.
+ * Waits until an acquisition is over: sleeps as long as it must last, then polls. Between the trigger and the end calls
+ * `ahead` a few times, to read what is recorded by then.
  * @throws BusError
  */
-export async function finished(registers: RegisterFile, armed: Armed, watch: Watch): Promise<Ending> {
+export async function finished(
+  registers: RegisterFile,
+  armed: Armed,
+  watch: Watch,
+  ahead: () => Promise<void>,
+): Promise<Outcome> {
   const { values, delay, at } = armed;
   const sampleMs = values.decimation * CLOCK_MS;
   const earliestTrigger = at + Math.max(0, SAMPLES - delay) * sampleMs;
   const earliestEnd = at + shortestTime(armed) * 1e3;
+  const nextLook = (now: number, end: number): number => {
+    const left = end - now;
+    if (left <= LAST_PIECE * sampleMs) return end;
+    return left > AHEAD_MS ? end - AHEAD_MS : now + Math.min(left / 2, FIRST_PIECE * sampleMs);
+  };
   let end = values.trigger_source === 'immediately' ? earliestEnd : undefined;
-  let next = end ?? (earliestEnd - at > LONG_MS ? earliestTrigger : earliestEnd);
+  let next = earliestEnd;
+  if (end !== undefined) next = nextLook(at, end);
+  else if (earliestEnd - at > LONG_MS) next = earliestTrigger;
+  let triggered = false;
   let step = Math.max(SHORTEST_POLL_MS, (earliestEnd - at) * CLOCK_ERROR);
   if (end === undefined) watch.entered('filling', earliestTrigger);
   else watch.entered('triggered', end);
   for (;;) {
     await watch.until(next);
     if (watch.interrupted()) return 'interrupted';
-    const status = await registers.readWord(scopeRegisters.writing);
-    const countingDown = extract(status, scopeRegisters.countingDown) === 1;
-    if (extract(status, scopeRegisters.writing) === 0) return countingDown ? 'retriggered' : 'done';
+    if (!triggered || end === undefined || next >= end) {
+      const status = await registers.readWord(scopeRegisters.writing);
+      triggered = extract(status, scopeRegisters.countingDown) === 1;
+      if (extract(status, scopeRegisters.writing) === 0) return triggered ? 'retriggered' : 'done';
+    }
     const now = performance.now();
-    if (end === undefined && countingDown) {
+    if (end === undefined && triggered) {
       const sinceTrigger = (await clocksSinceTrigger(registers)) * CLOCK_MS;
       end = now + delay * sampleMs - sinceTrigger;
       watch.entered('triggered', end);
@@ -107,7 +122,8 @@ export async function finished(registers: RegisterFile, armed: Armed, watch: Wat
       watch.entered('waiting');
       next = now + Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, (now - at) * POLL_SHARE));
     } else if (now < end) {
-      next = end;
+      if (triggered && end - now <= AHEAD_MS) await ahead();
+      next = nextLook(now, end);
     } else {
       next = now + step;
       step = Math.min(LONGEST_POLL_MS, 2 * step);
@@ -129,64 +145,6 @@ async function clocksSinceTrigger(registers: RegisterFile): Promise<number> {
   const trigger = await registers.readWord(COUNTER_AT_TRIGGER);
   const now = await registers.readWord(COUNTER_NOW);
   return (now - trigger) >>> 0;
-}
-
-/**
- * Reads points of a finished acquisition, oldest first, channel by channel.
- * @throws BusError
- */
-export async function readTrace(
-  registers: RegisterFile,
-  { values, delay }: Pick<Armed, 'values' | 'delay'>,
-  channels: readonly ChannelName[],
-  part: Part,
-  ending: Exclude<Ending, 'interrupted'> = 'done',
-  memory: CountsMemory = fresh,
-): Promise<Samples[]> {
-  const stale = staleElements(values.decimation);
-  const oldest =
-    ending === 'done'
-      ? oldestIndex(await registers.readWord(scopeRegisters.writePointerAtTrigger), delay) + stale
-      : (await registers.readWord(scopeRegisters.writePointer)) + 1;
-  const first = oldest + part.start;
-  return Promise.all(
-    channels.map((channel) => readRing(registers, scopeMemories[channel], first, part.points, memory)),
-  );
-}
-
-/** Gives memory for up to 16384 samples. */
-export type CountsMemory = () => Int16Array;
-
-const fresh: CountsMemory = () => new Int16Array(SAMPLES);
-
-/** Where words are put until they are samples: one array a memory and bus, used again for each trace. */
-const scratches = new WeakMap<RegisterFile, Map<number, Uint32Array>>();
-
-function scratchFor(registers: RegisterFile, memory: Memory): Uint32Array {
-  const known = scratches.get(registers) ?? new Map<number, Uint32Array>();
-  scratches.set(registers, known);
-  const words = known.get(memory.address) ?? new Uint32Array(memory.words);
-  known.set(memory.address, words);
-  return words;
-}
-
-/** Only one at a time for a memory: acquisitions of the scope follow each other. */
-async function readRing(
-  registers: RegisterFile,
-  memory: Memory,
-  first: number,
-  points: number,
-  counts: CountsMemory,
-): Promise<Samples> {
-  const scratch = scratchFor(registers, memory);
-  let filled = 0;
-  const reads = ringRuns(first, points).map(({ index, words }) => {
-    const into = scratch.subarray(filled, filled + words);
-    filled += words;
-    return registers.bus.readBlock(memory.address + 4 * index, words, into);
-  });
-  await Promise.all(reads);
-  return samplesOf(scratch.subarray(0, filled), counts());
 }
 
 /** What rolling mode has recorded last. */
@@ -212,7 +170,7 @@ export async function snapshot(
   values: ScopeValues,
   channels: readonly ChannelName[],
   watch: Pick<Watch, 'until' | 'interrupted'>,
-  memory: CountsMemory = fresh,
+  memory: CountsMemory = freshCounts,
 ): Promise<Snapshot | undefined> {
   const sampleMs = values.decimation * CLOCK_MS;
   const before = await registers.readWord(scopeRegisters.writePointer);
@@ -226,13 +184,12 @@ export async function snapshot(
   }
   const points = Math.min(recorded, SAMPLES);
   const first = (newest + 1 - points + SAMPLES) % SAMPLES;
-  const data = await Promise.all(
-    channels.map((channel) => readRing(registers, scopeMemories[channel], first, points, memory)),
-  );
+  const rings = channels.map((channel) => ringReader(registers, scopeMemories[channel], first, memory()));
+  await Promise.all(rings.map((ring) => ring.readUpTo(points)));
   const written = ((await registers.readWord(scopeRegisters.writePointer)) - newest + SAMPLES) % SAMPLES;
   const overwritten = Math.max(0, points + written - SAMPLES);
   return {
-    channels: data.map(({ counts, clipped }) => ({ counts: counts.subarray(overwritten), clipped })),
+    channels: rings.map(({ counts, clipped }) => ({ counts: counts.subarray(overwritten, points), clipped })),
     overwritten,
   };
 }

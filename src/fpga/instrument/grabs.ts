@@ -18,7 +18,6 @@ import {
   finished,
   isRolling,
   type Phase,
-  readTrace,
   shortestTime,
   snapshot,
   start,
@@ -27,6 +26,7 @@ import {
 import { deadlines } from './deadlines.ts';
 import type { Measurement, Progress, Statistics, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
+import { reading } from './reading.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { type Recording, type Settings, sum, traceOf } from './recording.ts';
 import { statisticsOf, windowOf } from './statistics.ts';
@@ -268,14 +268,16 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       counters.acquisitions++;
       run.armed = armed;
       if (run.trace === 0) prolong(run);
-      const ending = await finished(registers, armed, watch(run));
+      const trace = reading(registers, armed, channels, () => partFor(run, armed, total), countsFor(run));
+      const ending = await finished(registers, armed, watch(run), trace.ahead);
       // A write that began before the end may have spoilt the last samples.
       await writesEnd();
-      if (ending === 'interrupted' || outdated || unwanted(run)) return undefined;
+      if (ending === 'interrupted' || outdated || unwanted(run)) {
+        giveBack(run.lease);
+        return undefined;
+      }
       run.phase = 'reading';
-      run.part ??= union([...run.requests].flatMap((request) => wantedPart(request, axisOf(armed), total) ?? []));
-      if (unwanted(run)) return undefined;
-      read = await readTrace(registers, armed, channels, run.part, ending, countsFor(run));
+      read = await trace.rest(ending);
       clipped ||= read.some((samples) => samples.clipped);
       if (averages) {
         mean.add(read.map(({ counts }) => counts));
@@ -294,6 +296,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       immediately: values.trigger_source === 'immediately',
       clock: tools.clock,
     });
+
+  /** What all want who have asked by the time of the first reading. */
+  function partFor(run: Run, armed: Armed, total: number): Part {
+    run.part ??= union([...run.requests].flatMap((request) => wantedPart(request, axisOf(armed), total) ?? []));
+    return run.part;
+  }
 
   /** undefined: there is nothing of what it asks for, and it was told so. */
   function wantedPart(request: Request, axis: { t0: number; dt: number }, total: number): Part | undefined {

@@ -1,8 +1,8 @@
 /** What an acquisition brought, and the traces that are cut from it for those who asked. */
 import type { ScopeValues } from '../modules/scope.ts';
 import { type Scale, VOLTS_PER_COUNT } from '../volts.ts';
-import type { ChannelName } from './acquisition.ts';
 import type { Trace, TraceChannel } from './instrument.ts';
+import type { ChannelName } from './reading.ts';
 import type { Part } from './trace.ts';
 
 /** The scope's settings, and their JSON text. */

@@ -32,6 +32,27 @@ test('a trace costs its samples and at most 16 words more', async () => {
   }
 });
 
+test('a trace that is read while it is recorded costs no more, and is begun anew when a setting changes', async () => {
+  const { bus, instrument } = await timed();
+  await instrument.configure(alice, 'scope', { decimation: 64 });
+  bus.sample = numbered;
+  bus.lasts = undefined;
+  bus.sinceTrigger = 9000;
+  const grab = instrument.grab(alice, 'scope');
+  await eventually(() => bus.blockReads.length > 0, 'reading');
+  assert.equal(bus.armings, 1);
+  await instrument.configure(bob, 'scope', { decimation: 32 });
+  await eventually(() => bus.armings === 2, 'armed again');
+  const before = { ...bus.traffic };
+  bus.blockReads.length = 0;
+  await eventually(() => bus.blockReads.length > 1, 'reading again');
+  bus.finish();
+  const { channels } = await grab.result;
+  const words = bus.traffic.wordsRead - before.wordsRead + bus.traffic.wordsWritten - before.wordsWritten;
+  for (const { counts } of channels) assert.ok(counts.length === 16384 && counts.every((count) => count === 2));
+  assert.ok(words <= 2 * 16384 + 16, `${words - 2 * 16384} words beside the samples`);
+});
+
 test('only the part asked for is read, in two runs at most', async () => {
   const { bus, instrument } = await timed();
   bus.registers.preset(0x4010_001c, 5000);

@@ -6,6 +6,9 @@
 import assert from 'node:assert';
 import type { RegisterBus } from '../../../src/fpga/bus/bus.ts';
 import type { Client, Instrument, Trace } from '../../../src/fpga/instrument/instrument.ts';
+import { reading } from '../../../src/fpga/instrument/reading.ts';
+import { arm, SAMPLES, scopeRegisters } from '../../../src/fpga/modules/scope.ts';
+import { registerFile } from '../../../src/fpga/registers.ts';
 
 export interface Bench {
   readonly instrument: Instrument;
@@ -358,6 +361,38 @@ const traps: readonly Check[] = [
       const trace = await instrument.grab(client, 'scope', { start: 8000, points: 400, timeout }).result;
       assert.equal(counts(trace).length, 400);
       checkTrigger(trace, 819);
+    },
+  },
+  {
+    name: 'what is read while the rest is recorded is what is in the memory afterwards',
+    async run(bench) {
+      const { instrument, bus } = bench;
+      const registers = registerFile(bus);
+      // No two of its periods have the same samples.
+      await generate(bench, { waveform: 'sin', frequency: 3141.59, amplitude: 0.9, offset: 0 });
+      for (const trigger_source of ['immediately', 'ch1_positive_edge'] as const) {
+        await instrument.configure(bench.client, 'scope', { ...PLAIN, decimation: 64, threshold: 0, trigger_source });
+        const delay = trigger_source === 'immediately' ? SAMPLES : SAMPLES / 2;
+        const values = { trigger_source, trigger_delay: 0, sampling_time: 64 / 125e6 };
+        const part = () => ({ start: 10, points: SAMPLES - 20 });
+        const trace = () => reading(registers, { values: { decimation: 64 }, delay }, ['ch1', 'ch2'], part);
+        let early = trace();
+        // A machine that is busy with others may sleep through an acquisition.
+        for (let [before, tries] = [0, 0]; before < SAMPLES / 2; tries++) {
+          assert.ok(tries < 20, 'nothing was read before the end');
+          early = trace();
+          assert.equal(await arm(registers, values), delay);
+          for (let status = 1; status !== 0; ) {
+            status = await registers.readWord(scopeRegisters.writing);
+            const { wordsRead } = bus.traffic;
+            if (status === 5) await early.ahead();
+            before += bus.traffic.wordsRead - wordsRead;
+          }
+        }
+        const [one, other] = [await early.rest('done'), await trace().rest('done')];
+        for (const k of [0, 1]) assert.deepEqual(one[k]?.counts, other[k]?.counts);
+        assert.ok(Math.max(...(one[0]?.counts ?? [])) > 7000);
+      }
     },
   },
   {

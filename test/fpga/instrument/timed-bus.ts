@@ -27,6 +27,8 @@ export interface TimedBus extends RegisterBus {
   readonly polls: number;
   /** A trigger comes in the clock after the last sample: see `Ending`. */
   triggeredAgain: boolean;
+  /** While it runs it is triggered, and so many samples were written since; undefined: it never says so. */
+  sinceTrigger: number | undefined;
   /** Called before each single read, to set what it will find. */
   beforeRead: (address: number) => void;
   /** The next so many reads of the control word fail. */
@@ -60,6 +62,7 @@ export function timedBus(name = 'timed'): TimedBus {
     failPolls: 0,
     beforeRead: () => {},
     triggeredAgain: false,
+    sinceTrigger: undefined,
     blockReads: [],
     sample: () => 0,
     get armings() {
@@ -81,9 +84,12 @@ export function timedBus(name = 'timed'): TimedBus {
           throw new Error('bus error (test)');
         }
         if (bus.lasts !== undefined && performance.now() >= armedAt + bus.lasts) over = true;
-        registers.preset(CONTROL, over ? (bus.triggeredAgain ? 4 : 0) : 1);
+        registers.preset(CONTROL, over ? (bus.triggeredAgain ? 4 : 0) : bus.sinceTrigger === undefined ? 1 : 5);
         if (over && bus.triggeredAgain) registers.preset(POINTER_AT_TRIGGER, await registers.read(POINTER));
         if (over) registers.preset(SOURCE, 0);
+      }
+      if (address === POINTER && bus.sinceTrigger !== undefined) {
+        registers.preset(POINTER, ((await registers.read(POINTER_AT_TRIGGER)) + bus.sinceTrigger) % SAMPLES);
       }
       return registers.read(address);
     },

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
+import { boardCard } from './board.mjs';
 import { buildNative, nodeArmv7, unsupported } from './native.mjs';
 import { pymodaqPython, pymodaqVersions, pymodaqWithPlugIns, pyrplPython, testPython } from './python.mjs';
 import { cached, dist, endChildrenOnSignals, hashOf, Missing, need, root, run, say, tail } from './tools.mjs';
@@ -24,6 +25,7 @@ function stages() {
     { name: 'unit', run: unit, alone: true },
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
+    { name: 'sdcard', run: sdcard },
     { name: 'cosim', run: cosim },
     { name: 'pyrpl', run: pyrpl },
     { name: 'discovery', run: discovery },
@@ -212,7 +214,7 @@ async function check() {
 /** All that needs neither native code nor an emulator. */
 async function unit() {
   const env = { PITAYAD_PYTHON: await testPython() };
-  return uvu('^(?!interop/|cosim/|device/|discovery/lan)(?!.*bus/devmem).*\\.test\\.ts$', env);
+  return uvu('^(?!interop/|cosim/|device/|board/|discovery/lan)(?!.*bus/devmem).*\\.test\\.ts$', env);
 }
 
 /** mDNS on a network of the test's own, which is mostly waiting. */
@@ -280,6 +282,29 @@ async function device() {
   await buildNative('armv7');
   const node = join(await nodeArmv7(), 'bin/node');
   return uvu('^device/.*\\.test\\.ts$', { PITAYAD_NODE_ARMV7: node }, 900);
+}
+
+/** An SD card with a release, in an emulated Red Pitaya. Its kernel is no part of the repository. */
+async function board() {
+  const kernel = join(shared, 'deploy/proto/board');
+  if (!existsSync(join(kernel, 'zImage'))) {
+    throw new NotShared(`a kernel for the emulated board is not at ${kernel}; PITAYAD_SHARED says where it is`);
+  }
+  const reason = unsupported();
+  if (reason) throw new Missing(reason);
+  await buildNative();
+  const { env, end } = await boardCard(kernel);
+  try {
+    return await uvu('^board/board\\.test\\.ts$', env, 1500);
+  } finally {
+    end();
+  }
+}
+
+/** The SD-card builder on images of all kinds. */
+async function sdcard() {
+  need({ mke2fs: 'e2fsprogs', mformat: 'mtools', xz: 'xz-utils', unzip: 'unzip', python3: 'python3' });
+  return uvu('^board/sdcard\\.test\\.ts$');
 }
 
 /** The real PyMoDAQ of one version, with our plug-ins (run.py installs them beside it), against the bundle. */

@@ -124,6 +124,28 @@ ${['xdevcfg', 'uio', 'led', 'gpio', 'spi', 'i2c', 'eeprom', 'xadc', 'dma'].map((
 const WANTED = ['hostname-mac', 'redpitaya_startup', 'redpitaya_nginx', 'board-console', 'board-eeprom'];
 const STOCK_WANTED = ['avahi-daemon', 'systemd-networkd', 'systemd-resolved'];
 
+/** What takes an emulator's time, and is of no use to a test. */
+const LEFT_OUT = [
+  ...[
+    'serial-getty@ttyPS0',
+    'getty@tty1',
+    'systemd-logind',
+    'systemd-user-sessions',
+    'systemd-update-utmp',
+    'modprobe@fuse',
+  ],
+  ...[
+    'modprobe@drm',
+    'modprobe@loop',
+    'modprobe@dm_mod',
+    'modprobe@efi_pstore',
+    'systemd-random-seed',
+    'systemd-timesyncd',
+  ],
+  ...['systemd-update-utmp-runlevel', 'e2scrub_reap', 'systemd-machine-id-commit', 'systemd-fsck-root'],
+].map((name) => `${name}.service`);
+const LEFT_OUT_TOO = ['sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'dev-mqueue.mount', 'getty.target'];
+
 /** The ecosystem on the FAT, as far as something here needs it. */
 const ECOSYSTEM = {
   // The real one loads v0.94 and asks its registers for the board's name here.
@@ -207,7 +229,7 @@ function complete(root) {
   link('mawk', '/usr/bin/awk');
   link('../run/systemd/resolve/stub-resolv.conf', '/etc/resolv.conf');
   link('/lib/systemd/system/multi-user.target', '/etc/systemd/system/default.target');
-  link('/dev/null', '/etc/systemd/system/serial-getty@ttyPS0.service');
+  for (const name of [...LEFT_OUT, ...LEFT_OUT_TOO]) link('/dev/null', `/etc/systemd/system/${name}`);
   const wants = '/etc/systemd/system/multi-user.target.wants';
   for (const name of WANTED) link(`../${name}.service`, `${wants}/${name}.service`);
   for (const name of STOCK_WANTED) link(`/lib/systemd/system/${name}.service`, `${wants}/${name}.service`);

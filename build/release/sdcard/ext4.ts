@@ -30,6 +30,8 @@ export interface Entry extends Partial<Owner> {
   readonly folderMode?: number;
 }
 
+/** debugfs reads back other contents than it wrote, with it. No stock image has it. */
+const UNWRITABLE = 'inline_data';
 /** More links than that on the way to a file go round in circles. */
 const MAX_LINKS = 20;
 
@@ -190,6 +192,12 @@ export async function openExt4(scratch: string, partition: Partition) {
   }
 
   await repair();
+  const features = /^Filesystem features: +(.*)$/m.exec(await runTool(scratch, 'dumpe2fs', ['-h', device]))?.[1] ?? '';
+  if (features.split(' ').includes(UNWRITABLE)) {
+    throw new ConfigurationError(
+      `the ext4 partition of the image has the feature ${UNWRITABLE}, which is not supported`,
+    );
+  }
   return { stat, real, read, change, freeBytes, repair, check };
 }
 

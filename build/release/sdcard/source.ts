@@ -66,7 +66,9 @@ async function openZip(path: string): Promise<Source> {
     throw new ConfigurationError(`${path} has ${images.length || 'no'} files .img in it; it must have one`);
   }
   const [, bytes, name = ''] = image;
-  return { size: Number(bytes), open: () => unpacked('unzip', ['-p', path, name.replace(/[[\]*?\\]/g, '[$&]')], path) };
+  // unzip takes a pattern: what would mean something in one stands for any character.
+  const pattern = name.replace(/[[\]*?\\]/g, '?');
+  return { size: Number(bytes), open: () => unpacked('unzip', ['-p', path, pattern], path) };
 }
 
 async function openXz(path: string): Promise<Source> {

@@ -1,0 +1,263 @@
+/**
+ * An image that the SD-card builder made boots on an emulated Red Pitaya, and serves. Prepared and run by
+ * `node build.mjs test board`: see build/board.mjs. What the emulator has instead of an FPGA: see fpga.ts.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { suite } from 'uvu';
+import { hk } from '../../src/fpga/modules/hk.ts';
+import { SAMPLES } from '../../src/fpga/modules/scope.ts';
+import { connectBoard } from '../../src/server/client.ts';
+import { type PlayedScope, playScope, presetIdentity, samplesOf } from './fpga.ts';
+import { type Machine, openRegisters, startMachine } from './machine.ts';
+
+const environment = (name: string): string => {
+  const value = process.env[name];
+  if (value === undefined) throw new Error('run these tests by: node build.mjs test board');
+  return value;
+};
+
+const PORT = 6341;
+const CLIENTS = 8;
+const TRACES = 1000;
+/** In kB, as the kernel tells them. */
+const MOST_RSS = 90 * 1024;
+const MOST_GROWTH = 2 * 1024;
+/** The kernel argument without which a load fails, since the emulator has no FPGA that would say that it is configured. */
+const LOADS = 'zynq_fpga.qemu=1';
+
+const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+interface Context {
+  board: Machine;
+  scope: PlayedScope;
+  /** Real PyMoDAQ, which asks line by line. */
+  ask(command: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
+  ends: (() => unknown)[];
+}
+
+const test = suite<Context>('an emulated Red Pitaya');
+
+test.before((context) => {
+  context.ends = [];
+});
+
+test.after(async ({ ends }) => {
+  for (const end of ends.reverse()) await end();
+});
+
+function machineOptions(append: string, memory?: string) {
+  const common = { kernel: environment('PITAYAD_BOARD_KERNEL'), deviceTree: environment('PITAYAD_BOARD_TREE') };
+  const card = environment('PITAYAD_BOARD_CARD');
+  return { ...common, card, append, port: PORT, ...(memory === undefined ? {} : { memory }) };
+}
+
+/** What a command prints. @throws AssertionError: its status is not 0 */
+async function says(board: Machine, line: string, seconds = 300): Promise<string> {
+  const { output, status } = await board.shell(line, seconds);
+  assert.equal(status, 0, `${line}: status ${status}\n${output}`);
+  return output.trim();
+}
+
+/** Of the daemon, from /proc. */
+async function rss(board: Machine): Promise<number> {
+  const text = await says(board, 'grep VmRSS /proc/$(systemctl show -p MainPID --value pitayad)/status');
+  return Number(/(\d+) kB/.exec(text)?.[1]);
+}
+
+const journal = 'journalctl -b --no-pager -o cat -t pitayad -t pitayad-fpga';
+
+/** The state of a unit, once it is settled. */
+async function settled(board: Machine, unit: string): Promise<string> {
+  for (let tries = 0; ; tries++) {
+    const { output } = await board.shell(`systemctl is-active ${unit}`, 300);
+    const state = output.trim();
+    if (!['activating', 'deactivating', 'reloading'].includes(state) || tries > 200) return state;
+    await sleep(500);
+  }
+}
+
+function pymodaq(port: number, ends: (() => unknown)[]): Context['ask'] {
+  const client: ChildProcess = spawn(environment('PITAYAD_PYMODAQ_4'), [here('client.py'), String(port)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  ends.push(() => client.kill());
+  const lines = createInterface({ input: client.stdout as NodeJS.ReadableStream });
+  return async (command) => {
+    client.stdin?.write(`${JSON.stringify(command)}\n`);
+    const [line] = (await Promise.race([
+      once(lines, 'line'),
+      once(client, 'exit').then(([code]) => assert.fail(`PyMoDAQ’s client ended with ${code}`)),
+    ])) as [string];
+    return JSON.parse(line) as Record<string, unknown>;
+  };
+}
+
+const hash = (samples: Int16Array): string =>
+  createHash('sha256')
+    .update(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength))
+    .digest('hex');
+
+test('it boots from the card, loads the FPGA after the stock start, and serves as its own user', async (context) => {
+  const memory = environment('PITAYAD_BOARD_MEMORY');
+  context.ends.push(() => rmSync(memory, { force: true }));
+  const registers = openRegisters(memory);
+  await presetIdentity(registers);
+  context.board = await startMachine(machineOptions(LOADS, memory), registers);
+  context.ends.push(() => context.board.stop());
+  context.scope = playScope(registers);
+  context.ends.push(() => context.scope.stop());
+  const { board } = context;
+
+  assert.equal(await settled(board, 'pitayad'), 'active', await says(board, `${journal} || true`));
+  const log = await says(board, journal);
+  assert.match(log, /the FPGA is loaded/);
+  assert.match(log, /serving/);
+  assert.equal(await says(board, 'cat /sys/class/fpga_manager/fpga0/state'), 'operating');
+  const units = await says(board, 'systemctl is-active redpitaya_nginx redpitaya_startup pitayad-fpga || true');
+  assert.deepEqual(units.split('\n'), ['inactive', 'inactive', 'active'], 'nginx would load another design');
+  const times = await says(
+    board,
+    'systemctl show -p InactiveEnterTimestampMonotonic --value redpitaya_startup; systemctl show -p ActiveEnterTimestampMonotonic --value pitayad-fpga',
+  );
+  const [stock = 0, ours = 0] = times.split('\n').map(Number);
+  assert.ok(stock > 0 && ours > stock, `${stock} µs, ${ours} µs`);
+
+  const who = await says(board, 'grep -E "^(Uid|CapEff):" /proc/$(systemctl show -p MainPID --value pitayad)/status');
+  const uid = await says(board, 'id -u pitayad');
+  assert.equal(who.split('\n')[0], `Uid:\t${uid}\t${uid}\t${uid}\t${uid}`);
+  assert.match(who, /CapEff:\t0000000000020000/, 'CAP_SYS_RAWIO, and nothing else');
+  assert.match(await says(board, 'ls -l /proc/$(systemctl show -p MainPID --value pitayad)/fd'), /-> \/dev\/mem$/m);
+});
+
+test('what the card was given is there: settings, key, address', async ({ board }) => {
+  assert.match(await says(board, 'cat /opt/redpitaya/pitayad.yaml'), /^in2: HV$/m);
+  assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV');
+  assert.equal(
+    await says(board, 'stat -c "%U %a %n" /root/.ssh /root/.ssh/*'),
+    'root 700 /root/.ssh\nroot 600 /root/.ssh/authorized_keys',
+  );
+  assert.match(await says(board, 'ip -4 addr show dev eth0'), /inet 10\.0\.2\.15\/24/);
+  assert.equal(await says(board, 'dpkg -l pitayad | grep -o ^ii; dpkg --verify pitayad'), 'ii');
+});
+
+test('PyMoDAQ grabs exactly the trace that is in the registers, and what it sets is seen there', async (context) => {
+  const { board, scope } = context;
+  context.ask = pymodaq(board.port, context.ends);
+  const set = await context.ask({ command: 'configure', module: 'hk', config: { led: 0xa5 } });
+  assert.equal(set.word, 'Reply', JSON.stringify(set));
+  const led = hk.parameters.led;
+  assert.ok(led);
+  assert.equal(await board.registers?.read(0x4000_0030), 0xa5, 'the LEDs');
+
+  for (const decimation of [8, 64]) {
+    const config = { decimation, trigger_source: 'immediately', input1: 'in1', input2: 'in2' };
+    const trace = await context.ask({ command: 'grab', module: 'scope', config });
+    assert.equal(trace.word, 'Done', JSON.stringify(trace));
+    assert.deepEqual(trace.points, [SAMPLES, SAMPLES]);
+    // Input 2 is for ±20 V: its samples are no fractions of 8192, but those of input 1 are.
+    const [first] = trace.counts as string[];
+    assert.equal(first, hash(samplesOf(0, scope.traces)), `trace ${scope.traces}`);
+    assert.equal(await board.registers?.read(0x4010_0014), decimation);
+  }
+});
+
+test(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`, async ({ board, scope }) => {
+  const open = () => connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 60_000 });
+  const clients = await Promise.all(Array.from({ length: CLIENTS }, open));
+  const config = { decimation: 8, trigger_source: 'immediately', input1: 'in1', input2: 'in2' };
+  await clients[0]?.ask('configure', { module: 'scope', config });
+  scope.renew(false);
+  let count = 0;
+  const until = async (wanted: number): Promise<void> => {
+    const grab = async (client: (typeof clients)[number]): Promise<void> => {
+      while (count < wanted) {
+        count++;
+        const { word } = await client.ask('grab', { module: 'scope' }, { patient: true });
+        assert.equal(word, 'Done');
+      }
+    };
+    await Promise.all(clients.map(grab));
+  };
+  const start = performance.now();
+  await until(TRACES / 2);
+  const half = await rss(board);
+  await until(TRACES);
+  const full = await rss(board);
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `VmRSS ${half} kB after ${TRACES / 2} traces, ${full} kB after ${TRACES}; ${(TRACES / seconds).toFixed(1)} traces/s`,
+  );
+  for (const client of clients) client.close();
+  scope.renew(true);
+  assert.ok(full <= MOST_RSS, `${full} kB`);
+  assert.ok(full - half <= MOST_GROWTH, `${full - half} kB more`);
+});
+
+test('killed, it comes back by itself, with the FPGA untouched', async ({ board }) => {
+  const [before, registers] = [await says(board, 'cat /run/pitayad-fpga.json'), board.registers];
+  await registers?.write(0x4010_0014, 1024);
+  const pid = await says(board, 'systemctl show -p MainPID --value pitayad');
+  await says(board, 'systemctl kill -s KILL pitayad; sleep 1');
+  for (let tries = 0; tries < 120; tries++) {
+    const now = await says(board, 'systemctl show -p MainPID --value pitayad');
+    if (now !== pid && now !== '0' && (await settled(board, 'pitayad')) === 'active') break;
+    await sleep(500);
+  }
+  assert.notEqual(await says(board, 'systemctl show -p MainPID --value pitayad'), pid);
+  assert.equal(await settled(board, 'pitayad'), 'active');
+  assert.equal(await says(board, 'cat /run/pitayad-fpga.json'), before);
+  const client = await connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 60_000 });
+  const { values } = (await client.reply('get', { module: 'scope', names: ['decimation'] })) as {
+    values?: Record<string, unknown>;
+  };
+  assert.equal(values?.decimation, 1024, 'as the registers have it');
+  client.close();
+});
+
+test('a second version is installed, and the first one comes back: the FPGA goes on', async ({ board }) => {
+  const version = (): Promise<string> => says(board, 'dpkg-query -W pitayad | cut -f2');
+  const [first, load] = [await version(), await says(board, 'cat /run/pitayad-fpga.json')];
+  await board.registers?.write(0x4010_0014, 2048);
+  await says(board, 'dpkg -i /opt/redpitaya/second.deb', 900);
+  assert.notEqual(await version(), first);
+  assert.equal(await settled(board, 'pitayad'), 'active');
+  await says(board, 'pitayad rollback', 900);
+  assert.equal(await version(), first);
+  assert.equal(await settled(board, 'pitayad'), 'active');
+  assert.equal(await says(board, 'cat /run/pitayad-fpga.json'), load, 'nothing was loaded anew');
+  assert.equal(await board.registers?.read(0x4010_0014), 2048);
+  assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV', 'state is kept');
+});
+
+test('with another design in the FPGA it does not serve, and says why', async ({ board }) => {
+  const { registers } = board;
+  assert.ok(registers);
+  await presetIdentity(registers, false);
+  await board.shell('systemctl restart pitayad-fpga', 300);
+  assert.equal(await settled(board, 'pitayad-fpga'), 'failed');
+  assert.notEqual(await settled(board, 'pitayad'), 'active');
+  assert.match(await says(board, `${journal} | tail -8`), /does not answer as PyRPL’s design does/);
+  await assert.rejects(
+    connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 2000 }).then((client) => client.reply('status')),
+  );
+  await presetIdentity(registers);
+});
+
+test('where the load fails it does not serve, touches nothing, and says why', async ({ ends }) => {
+  const board = await startMachine(machineOptions(''));
+  ends.push(() => board.stop());
+  assert.equal(await settled(board, 'pitayad-fpga'), 'failed');
+  assert.equal(await settled(board, 'pitayad'), 'inactive');
+  assert.match(await says(board, journal), /FPGA/);
+  // Nothing answers where the registers would be: who touched them would have been killed by it.
+  assert.ok(!/SIGBUS|BUS/.test(await says(board, 'journalctl -b --no-pager -o cat')));
+});
+
+test.run();

@@ -63,9 +63,10 @@ export function readWiring(
 
 /**
  * Asks the board on a bus for its number (that of its chip; a simulated board is as unique as its host's name).
+ * @param design SHA-256 of the design in its FPGA; PyRPL's image unless another is known to be there
  * @throws BusError
  */
-export async function identify(bus: RegisterBus): Promise<BoardIdentity> {
+export async function identify(bus: RegisterBus, design: string = BITSTREAM_SHA256): Promise<BoardIdentity> {
   const simulated = bus.name === 'simulator';
   const { dna } = simulated ? { dna: `sim-${hostname()}` } : await moduleDriver(registerFile(bus), hk).get(['dna']);
   return {
@@ -73,6 +74,6 @@ export async function identify(bus: RegisterBus): Promise<BoardIdentity> {
     serial: String(dna),
     hostname: hostname(),
     version: VERSION,
-    bitstream: BITSTREAM_SHA256.slice(0, 8),
+    bitstream: design.slice(0, 8),
   };
 }

@@ -8,7 +8,7 @@ import { type BusChoice, type Config, STATE_FOLDER } from './config.ts';
 import { boardService } from './discovery/discovery.ts';
 import { publisherOf } from './discovery/publisher.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
-import { lastLoad } from './fpga/bitstream/loaded.ts';
+import { lastLoad, loadedImage } from './fpga/bitstream/loaded.ts';
 import type { Instrument } from './fpga/instrument/instrument.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
@@ -65,7 +65,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const { bus, lost, watch } = await openRegisters(choice, config, log);
   ends.push(() => bus.close());
   ends.push(() => watch?.stop());
-  const identity = await identify(bus);
+  const identity = await identify(bus, choice.kind === 'devmem' ? loadedImage(config.root) : undefined);
   const statePath = config.state ?? (choice.kind === 'devmem' ? join(STATE_FOLDER, 'state.json') : undefined);
   const instrument = await openInstrument({
     bus,

@@ -35,6 +35,7 @@ export interface BoardTree {
   registers(words: readonly (readonly [address: number, value: number])[]): void;
   /** Of all registers. */
   hash(): string;
+  readonly image: Buffer;
   /** Options of `load-fpga`, for an image that the kernel here takes. */
   readonly design: readonly string[];
   /** How often the kernel has loaded it. */
@@ -90,6 +91,7 @@ export function boardTree(): BoardTree {
 
   return {
     root,
+    image,
     state: (says) => write(STATE, `${says}\n`),
     loaded: (design) => write(LOADED, `${design}\n`),
     registers,

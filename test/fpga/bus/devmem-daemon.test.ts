@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { connectBoard } from '../../../src/server/client.ts';
-import { IDENTITY } from '../bitstream/fake-board.ts';
+import { IDENTITY, sha256 } from '../bitstream/fake-board.ts';
 import { type BoardTree, boardTree } from './board-tree.ts';
 
 const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
@@ -55,14 +55,14 @@ function serve(context: Context): Command {
   return command(context, 'serve', ...options, ...files);
 }
 
-/** The port of a daemon, as soon as it serves. */
-async function portOf({ child }: Command): Promise<number> {
+/** What a daemon says of itself, as soon as it serves. */
+async function serving({ child }: Command): Promise<{ pymodaq: { port: number }; bitstream: string }> {
   assert.ok(child.stdout);
   for await (const text of createInterface(child.stdout)) {
     const line = JSON.parse(text);
     if (line.msg !== 'serving') continue;
     child.stdout.resume();
-    return line.pymodaq.port;
+    return line;
   }
   throw new Error('it ended before it served');
 }
@@ -101,7 +101,8 @@ test('from an empty FPGA to a board that serves, by the commands themselves', as
   assert.match((await load()).said, /the FPGA was running: nothing was touched/);
   assert.equal(tree.loads(), 1);
   const daemon = serve(context);
-  await portOf(daemon);
+  const { bitstream } = await serving(daemon);
+  assert.equal(bitstream, sha256(tree.image).slice(0, 8), 'the design that was loaded, not PyRPL’s own');
   const whileServing = await command(context, 'load-fpga', '--force', ...tree.design).ended;
   assert.equal(whileServing.status, 2);
   assert.match(whileServing.said, /is in use by process \d+ .*only one process may own the FPGA/);
@@ -114,7 +115,7 @@ test('another program loads its design: clients read why, and no register is wri
   const { tree } = context;
   tree.registers(IDENTITY);
   const daemon = serve(context);
-  const board = await connectBoard({ host: '127.0.0.1', port: await portOf(daemon) });
+  const board = await connectBoard({ host: '127.0.0.1', port: (await serving(daemon)).pymodaq.port });
   const set = (offset: number) => board.reply('configure', { module: 'asg0', config: { offset } });
   const before = tree.hash();
   await set(0.25);

@@ -11,6 +11,9 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { decodeMessage, encodeLeco, newConversation } from '../../src/server/leco/message.ts';
+import { encodeRequest } from '../../src/server/leco/rpc.ts';
+import { encodeMessage, openZmtp } from '../../src/server/leco/zmtp.ts';
 import { encode, encodeV4 } from '../../src/server/wire/encode.ts';
 import { type Form, fromPlain, str } from '../../src/server/wire/values.ts';
 
@@ -29,6 +32,8 @@ interface Reading {
 
 interface Daemon {
   readonly port: number;
+  /** Of the LECO door, if it is open. */
+  readonly lecoPort: number;
   readonly process: ChildProcess;
   read(): Promise<Reading>;
   stop(): Promise<number | null>;
@@ -45,15 +50,17 @@ async function start(more: readonly string[] = []): Promise<Daemon> {
   );
   const log = createInterface({ input: daemon.stdout as Readable });
   const told: Interface = createInterface({ input: daemon.stdio[3] as Readable });
-  const port = await new Promise<number>((resolve, reject) => {
+  type Doors = { readonly pymodaq: { readonly port: number }; readonly leco?: { readonly port: number } };
+  const doors = await new Promise<Doors>((resolve, reject) => {
     log.on('line', (line) => {
-      const event = JSON.parse(line) as { readonly msg?: string; readonly pymodaq?: { readonly port: number } };
-      if (event.msg === 'serving' && event.pymodaq) resolve(event.pymodaq.port);
+      const event = JSON.parse(line) as { readonly msg?: string } & Doors;
+      if (event.msg === 'serving' && event.pymodaq) resolve(event);
     });
     daemon.once('exit', () => reject(new Error('the daemon ended before it served')));
   });
   return {
-    port,
+    port: doors.pymodaq.port,
+    lecoPort: doors.leco?.port ?? 0,
     process: daemon,
     async read() {
       const answer = once(told, 'line');
@@ -86,7 +93,7 @@ const openOf = ({ open: { Immediate: _, ...open }, descriptors }: Reading): stri
 async function settled(daemon: Daemon, idle: Reading): Promise<Reading> {
   for (let tries = 0; ; tries++) {
     const reading = await daemon.read();
-    if (openOf(reading) === openOf(idle) || tries > 60) return reading;
+    if (openOf(reading) === openOf(idle) || tries > 120) return reading;
     await sleep(100);
   }
 }
@@ -140,6 +147,59 @@ async function listeningRounds(port: number, from: number, to: number): Promise<
     leaveListening(socket, round, form);
     socket.resume();
     if (!socket.closed) await once(socket, 'close');
+  }
+}
+
+/** How a director of the LECO door goes, by round. */
+function leaveLeco(socket: Socket, say: (receiver: string, method: string) => void, round: number): void {
+  const how = round % 5;
+  if (how === 0) {
+    say('COORDINATOR', 'sign_out');
+    socket.end();
+  } else if (how === 1) socket.resetAndDestroy();
+  else if (how === 2) socket.destroy();
+  else if (how === 3) socket.end(Buffer.from([9, 9, 9]));
+  else socket.end();
+}
+
+async function lecoRounds(port: number, from: number, to: number): Promise<void> {
+  for (let round = from; round < to; round++) {
+    const name = `soak_${round}_director`;
+    const socket = connect(port, '127.0.0.1');
+    const zmtp = openZmtp({ socketType: 'DEALER' });
+    let sender = name;
+    const say = (receiver: string, method: string, params?: Record<string, unknown>): void => {
+      const payload = [encodeRequest(1, method, params)];
+      const message = { receiver, sender, conversation: newConversation(), messageId: 0, type: 1, payload };
+      for (const piece of encodeMessage(encodeLeco(message))) socket.write(piece);
+    };
+    socket.on('error', () => undefined);
+    const over = new Promise((resolve) => socket.once('close', resolve));
+    const busy = new Promise<void>((resolve) => {
+      socket.once('close', () => resolve());
+      socket.on('data', (chunk: Buffer) => {
+        for (const event of zmtp.receive(chunk)) {
+          if (event.what === 'send') socket.write(event.bytes);
+          else if (event.what === 'ready') say('COORDINATOR', 'sign_in');
+          else if (sender === name) {
+            sender = `${decodeMessage(event.frames).sender.split('.')[0]}.${name}`;
+            for (const actor of ['scope', 'asg0_frequency']) {
+              say(actor, 'set_remote_name', { name: sender });
+              say(actor, 'get_settings');
+            }
+            say('asg0_frequency', 'move_abs', { position: 1e6 + 1000 * (round % 100) });
+            say('scope', 'send_data_grab');
+            if (round % 3 === 0) resolve();
+          } else if (event.frames.length > 5) resolve();
+        }
+      });
+    });
+    socket.write(zmtp.greeting);
+    // In the middle of whatever it is at.
+    await busy;
+    leaveLeco(socket, say, round);
+    socket.resume();
+    await over;
   }
 }
 
@@ -207,6 +267,13 @@ try {
   await door('dialling out', dialling, (from, to) => dialled.play(to - from));
 } finally {
   judge((await dialling.stop()) === 0, 'dialling out: it ends cleanly');
+}
+
+const leco = await start(['--leco', '127.0.0.1:0']);
+try {
+  await door('LECO', leco, (from, to) => lecoRounds(leco.lecoPort, from, to));
+} finally {
+  judge((await leco.stop()) === 0, 'LECO: it ends cleanly');
 }
 console.log(`${verdicts.passed} passed, ${verdicts.failed} failed`);
 process.exit(verdicts.failed > 0 ? 1 : 0);

@@ -31,7 +31,9 @@ export interface Actor {
     request: RpcRequest,
     frames: readonly Uint8Array[],
   ): { readonly answer: Omit<RpcAnswer, 'what' | 'id'>; readonly after?: () => void };
-  /** All directors are gone. */
+  /** This director is gone. */
+  forget(director: string): void;
+  /** All are. */
   forgetAll(): void;
   tick(): void;
 }
@@ -192,6 +194,7 @@ export function openActor(options: ActorOptions): Actor {
         return { answer: { error: unfit(error.message) } };
       }
     },
+    forget,
     forgetAll() {
       for (const director of [...directions.keys()]) forget(director);
     },

@@ -56,6 +56,8 @@ export interface CoordinatorOptions {
   readonly address: () => string;
   readonly version: string;
   readonly log: Logger;
+  /** This name has said goodbye, or was silent for too long; one whose connection is lost may be back. */
+  readonly forgotten?: (name: string) => void;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
 }
@@ -171,7 +173,10 @@ export function openCoordinator(options: CoordinatorOptions): Coordinator {
       return { result: null };
     },
     sign_out(peer, name) {
-      if (components.get(name)?.peer === peer) forget(name, 'signed out');
+      if (components.get(name)?.peer === peer) {
+        forget(name, 'signed out');
+        options.forgotten?.(name);
+      }
       return { result: null };
     },
     send_nodes: () => ({ result: { [namespace]: options.address() } }),
@@ -197,6 +202,7 @@ export function openCoordinator(options: CoordinatorOptions): Coordinator {
       if (peer.lasting) continue;
       if (time - heard > EXPIRED_MS) {
         forget(name, 'silent for too long, and forgotten');
+        options.forgotten?.(name);
       } else if (time - heard > QUIET_MS) {
         peer.send({
           receiver: `${namespace}.${name}`,

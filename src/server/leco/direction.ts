@@ -148,7 +148,8 @@ export function openDirection(options: DirectionOptions): Direction {
     try {
       const parameter = moved ? { parameter: moved.name } : {};
       await dealings.carryOut({ command: 'attach', fields: { module: module.name, ...parameter } });
-      await dealings.carryOut({ command: 'subscribe', fields: {} });
+      // Whoever left meanwhile would be told for ever.
+      if (!over) await dealings.carryOut({ command: 'subscribe', fields: {} });
     } catch (error) {
       refused('attach', error);
     }

@@ -45,6 +45,7 @@ export async function openLecoDoor(instrument: Instrument, log: Logger, options:
     address: () => `${hostname}:${port}`,
     version,
     log,
+    forgotten: (name) => station.forget(name),
   });
   const board: LecoPeer = { peer: 'this board', lasting: true, send: (message) => station.receive(message) };
   const station = openStation({

@@ -45,6 +45,8 @@ export interface Station {
   /** There is none any more. Directors are remembered: they may be there again. */
   disconnect(): void;
   receive(message: LecoMessage): void;
+  /** The director of this name, of the same node, is gone. */
+  forget(director: string): void;
   /** To be called several times a second. */
   tick(): void;
   /** How many of its actors are signed in. */
@@ -254,6 +256,9 @@ export function openStation(options: StationOptions): Station {
       asking.clear();
     },
     receive,
+    forget(director) {
+      for (const { actor } of members.values()) actor.forget(director);
+    },
     tick,
     get signedIn() {
       return signedIn();

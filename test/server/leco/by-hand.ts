@@ -61,6 +61,7 @@ export async function lecoBench(
     version: '0',
     log: silent,
     now,
+    forgotten: (name) => station.forget(name),
   });
   const board: LecoPeer = { peer: 'board', lasting: true, send: (message) => station.receive(message) };
   const station: Station = openStation({

@@ -20,6 +20,7 @@ import { openLecoDoor } from './server/leco/door.ts';
 import { identityOf, joinCoordinator } from './server/leco/joining.ts';
 import { type Door, type ListenOptions, listen, type SharedTraces, sharedTraces } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
+import { feedWatchdog } from './watchdog.ts';
 
 /**
  * V8 gives new objects ever more room the busier it is, up to 48 MB, and keeps that; a board has 512 MB for everything. What
@@ -127,6 +128,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   };
   log.info({ ...doors, bus: bus.name, ...simulated, ...board }, 'serving');
   manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
+  ends.push(feedWatchdog({ manager, log, verdict: () => watch?.verdict() }));
 }
 
 /** A door that cannot be opened is an error line; the others are open all the same. */

@@ -5,6 +5,8 @@ import { loadNative } from './fpga/bus/native.ts';
 export interface ServiceManager {
   /** Start-up is over; `status` is a line for `systemctl status`. */
   ready(status: string): void;
+  /** It is well, which its watchdog waits for; `trouble` is a line for `systemctl status`, if there is something to tell. */
+  alive(trouble?: string): void;
   stopping(): void;
 }
 
@@ -19,7 +21,12 @@ export function serviceManager(log: Logger, socket: string | undefined = process
     }
   };
   return {
-    ready: (status) => tell(`READY=1\nSTATUS=${status.replaceAll('\n', ' ')}`),
+    ready: (status) => tell(`READY=1\n${statusLine(status)}`),
+    alive: (trouble) => tell(trouble === undefined ? 'WATCHDOG=1' : `WATCHDOG=1\n${statusLine(trouble)}`),
     stopping: () => tell('STOPPING=1'),
   };
+}
+
+function statusLine(text: string): string {
+  return `STATUS=${text.replaceAll('\n', ' ')}`;
 }

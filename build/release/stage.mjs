@@ -54,6 +54,7 @@ import { ADDON_PACKAGES, buildNative } from '../native.mjs';
 import { plugInWheel } from '../python.mjs';
 import { dist, root, run } from '../tools.mjs';
 import { bundleInto, compiled, NODE_OPTIONS } from './bundle.mjs';
+import { manPage } from './man.mjs';
 import { boardNode, copyCLibrary, design, HOME, libraryLicences, nodeWithOwnLibrary } from './pieces.mjs';
 
 /** Enabled on a board, in the order in which they start. */
@@ -145,6 +146,8 @@ async function fill(tree, { node: archive, cLibrary, bitstream, bitstreamSha256,
   mkdirSync(share, { recursive: true });
   await plugInWheel(share, date);
   for (const path of conffiles()) place(join(PAYLOAD, path), join(share, 'as-shipped', path));
+
+  put(join(tree, 'usr/share/man/man8/pitayad.8.gz'), packed(await manPage(version, date)));
 
   const doc = join(tree, 'usr/share/doc/pitayad');
   place(join(root, 'README.md'), join(doc, 'README.md'));

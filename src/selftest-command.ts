@@ -6,6 +6,7 @@ import { type Command, Option } from 'commander';
 import { identify } from './board.ts';
 import { readCardConfig } from './card-config.ts';
 import { addOptions, type Config, readConfig } from './config.ts';
+import { PitayadError } from './errors.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { LOOPS } from './fpga/instrument/selftest/bench.ts';
 import { type Figure, type Finding, type SelftestReport, within } from './fpga/instrument/selftest/figures.ts';
@@ -94,7 +95,7 @@ async function run(place: Place, { loop, timeout, json }: SelftestChoice): Promi
     if (process.stderr.isTTY && !json) process.stderr.write('\r\u001b[K');
     const [dictionary] = answer.payload;
     const report = toPlain(dictionary ?? none) as unknown as SelftestReport;
-    const findings = [...report.findings, await throughput(board)];
+    const findings = [...report.findings, await throughput(board, timeout)];
     return { passed: findings.every(({ passed }) => passed), findings };
   } finally {
     board.close();
@@ -102,17 +103,24 @@ async function run(place: Place, { loop, timeout, json }: SelftestChoice): Promi
 }
 
 /** How fast whole traces come to this client. */
-async function throughput(board: BoardClient): Promise<Finding> {
+async function throughput(board: BoardClient, timeout: number): Promise<Finding> {
+  const check = 'throughput to this client';
   const config = { decimation: 1, trigger_source: 'immediately', ch1_active: true, ch2_active: true };
   const before = await board.reply('get', { module: 'scope', parameters: Object.keys(config) });
-  await board.reply('configure', { module: 'scope', config });
-  const begin = performance.now();
-  for (let k = 0; k < GRABS; k++) await board.ask('grab', { module: 'scope' }, { patient: true });
-  const rate = (GRABS * 1e3) / (performance.now() - begin);
-  await board.reply('configure', { module: 'scope', config: before });
-  const { bus } = await board.reply('status');
-  const figure: Figure = { what: 'traces of 2 channels', value: rate, unit: '1/s', ...slowest(bus) };
-  return { check: 'throughput to this client', passed: within(figure), figure };
+  try {
+    await board.reply('configure', { module: 'scope', config });
+    const begin = performance.now();
+    for (let k = 0; k < GRABS; k++) await board.ask('grab', { module: 'scope', timeout }, { patient: true });
+    const rate = (GRABS * 1e3) / (performance.now() - begin);
+    const { bus } = await board.reply('status');
+    const figure: Figure = { what: 'traces of 2 channels', value: rate, unit: '1/s', ...slowest(bus) };
+    return { check, passed: within(figure), figure };
+  } catch (error) {
+    if (!(error instanceof PitayadError)) throw error;
+    return { check, passed: false, failure: error.message };
+  } finally {
+    await board.reply('configure', { module: 'scope', config: before });
+  }
 }
 
 /** What a board itself manages at least, in traces a second; over another bus it says nothing of the board. */

@@ -1,5 +1,6 @@
 /** PID and lock-in: what is set is what the signal gets. No cable is needed but where the name says so. */
 import { iqRegisters } from '../../modules/iq.ts';
+import { pid0 } from '../../modules/pid.ts';
 import { readPhasor } from '../phasor.ts';
 import { type Bench, type Check, SINE } from './bench.ts';
 import { around } from './figures.ts';
@@ -44,8 +45,10 @@ const proportional: Check = {
 
 /** Unity-gain frequency of the integrator in Hz, and its error signal in V: it crosses the range in 0.6 ms. */
 const INTEGRAL = { i: 5e3, setpoint: -0.1 } as const;
-/** The ramp is sent from the bottom again and again, in ms, until the scope has seen one. */
-const RAMP_EVERY_MS = 300;
+/** So often, in ms, the ramp is looked at: once it is at the top it is sent from the bottom again, until the scope saw one. */
+const LOOK_EVERY_MS = 100;
+/** Of the integrator, in counts: just below its limit of 4 V, long after the scope is done with a ramp. */
+const TOP = 32_000;
 /** Points around the crossing of 0 V in which the ramp is straight. */
 const STRAIGHT = 2000;
 
@@ -53,6 +56,8 @@ const integral: Check = {
   name: 'PID, integral',
   async *run(bench) {
     const { setpoint = Number.NaN, i = Number.NaN } = await bench.set('pid0', { ...IDLE_PID, ...INTEGRAL });
+    const [integrator] = pid0.parameters.ival.fields;
+    if (!integrator) throw new Error('The integrator has no register.');
     let recorded = false;
     const recording = both(bench, { input1: 'pid0', input2: 'pid0', trigger_source: 'ch1_positive_edge' });
     const end = (): void => {
@@ -60,8 +65,8 @@ const integral: Check = {
     };
     const over = recording.then(end, end);
     while (!recorded) {
-      await Promise.race([over, new Promise((resolve) => setTimeout(resolve, RAMP_EVERY_MS))]);
-      if (!recorded) await bench.set('pid0', { ival: -1 });
+      if (!recorded && (await bench.registers.read(integrator)) > TOP) await bench.set('pid0', { ival: -1 });
+      await Promise.race([over, new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))]);
     }
     const [ramp] = await recording;
     const middle = Math.round(-ramp.t0 / ramp.dt);

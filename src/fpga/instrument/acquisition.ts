@@ -153,6 +153,23 @@ export interface Snapshot {
   readonly channels: readonly Samples[];
   /** Samples left out at the old end because new ones were written there during the reading. */
   readonly overwritten: number;
+  readonly newest: Newest;
+}
+
+/** The newest sample of a snapshot. */
+export interface Newest {
+  /** Where it is in the ring. */
+  readonly index: number;
+  /** Samples since arming, about then: read a moment before. */
+  readonly recorded: number;
+}
+
+/** Samples that were recorded after one snapshot, and are too old for a later one of so many points. */
+export function lostBetween(before: Newest, after: Newest, points: number): number {
+  const ahead = (after.index - before.index + SAMPLES) % SAMPLES;
+  // The ring tells exactly, but for whole turns; the count tells these.
+  const turns = Math.round((((after.recorded - before.recorded) >>> 0) - ahead) / SAMPLES);
+  return Math.max(0, ahead + turns * SAMPLES - points);
 }
 
 /** Starts endless recording. @throws BusError */
@@ -191,5 +208,6 @@ export async function snapshot(
   return {
     channels: rings.map(({ counts, clipped }) => ({ counts: counts.subarray(overwritten, points), clipped })),
     overwritten,
+    newest: { index: newest, recorded },
   };
 }

@@ -17,6 +17,8 @@ import {
   channelsOf,
   finished,
   isRolling,
+  lostBetween,
+  type Newest,
   type Phase,
   shortestTime,
   snapshot,
@@ -91,6 +93,8 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   let outdated = false;
   /** What endless recording was started with; undefined: it is not running. */
   let rolling: Settings | undefined;
+  /** What the last snapshot of it ended with. */
+  let shown: Newest | undefined;
   let known: Settings | undefined;
   let number = 0;
   /** Memory of samples that nobody looks at any more: fresh memory costs as much time as to fill it. */
@@ -286,7 +290,9 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
     const counts = averages ? mean.mean() : read.map((samples) => samples.counts);
-    return { settings: present, channels, counts, part: run.part, ...axisOf(run.armed), clipped, overwritten: 0 };
+    // The ring has every sample between its first and its last.
+    const whole = { overwritten: 0, lost: 0 };
+    return { settings: present, channels, counts, part: run.part, ...axisOf(run.armed), clipped, ...whole };
   }
 
   const axisOf = ({ values, delay }: Armed): { t0: number; dt: number } =>
@@ -322,6 +328,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       await startRolling(registers);
       counters.acquisitions++;
       rolling = present;
+      shown = undefined;
     }
     run.phase = 'triggered';
     const channels = channelsOf(values);
@@ -330,6 +337,8 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
     const points = taken.channels[0]?.counts.length ?? 0;
+    const lost = shown ? lostBetween(shown, taken.newest, points) : 0;
+    shown = taken.newest;
     const dt = values.decimation * tools.clock;
     return {
       settings: present,
@@ -340,6 +349,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       dt,
       clipped: taken.channels.some((samples) => samples.clipped),
       overwritten: taken.overwritten,
+      lost,
     };
   }
 

@@ -26,6 +26,8 @@ export interface Recording {
   readonly clipped: boolean;
   /** Points left out at the old end because they were overwritten while being read. */
   readonly overwritten: number;
+  /** Samples that were recorded since the trace before, and are in neither; of endless recording. */
+  readonly lost: number;
 }
 
 /** What a trace says of itself beyond the recording. */
@@ -72,8 +74,7 @@ export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Tr
       clipped: recording.clipped,
       out1_saturated: (facts.saturation & 1) !== 0,
       out2_saturated: (facts.saturation & 2) !== 0,
-      // The ring has every sample between its first and its last.
-      lost: 0,
+      lost: recording.lost,
       overwritten: recording.overwritten,
       calibrated: inputs.every(facts.isCalibrated),
       clock_synchronised: facts.clockSynchronised,

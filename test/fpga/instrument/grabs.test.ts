@@ -420,7 +420,8 @@ test('rolling mode shows what was recorded last, newest at time 0, and is starte
   assert.equal(young.attributes.overwritten, 0);
 
   // Full, and 10 samples come during the reading: these are left out at the old end.
-  bus.registers.preset(RECORDED, 20_000);
+  // Of the samples since the snapshot before, these and 401 more are in neither.
+  bus.registers.preset(RECORDED, 16_885);
   reads = [499, 500, 510];
   const old = await instrument.grab(alice, 'scope').result;
   const points = old.channels[0]?.counts;
@@ -428,6 +429,8 @@ test('rolling mode shows what was recorded last, newest at time 0, and is starte
   assert.equal(points?.[0], 511 - 8192);
   assert.equal(points?.at(-1), 500 - 8192);
   assert.equal(old.attributes.overwritten, 10);
+  assert.equal(young.attributes.lost, 0);
+  assert.equal(old.attributes.lost, 411);
   assert.ok(Math.abs(old.t0 + 16373 * old.dt) < 1e-12);
   assert.equal(bus.armings, 1);
 

@@ -128,6 +128,11 @@ test('the daemon, told nothing, leaves it to avahi: it is seen once; told bonjou
   const told = lines<Record<string, unknown>>(second, 'the daemon');
   await told.until(({ msg }) => msg === 'announced');
   assert.ok(!existsSync(file), 'avahi is told nothing');
+  const later = await browse(lan);
+  const beside = await later.until(({ event }) => event === 'added', 20);
+  assert.deepEqual(beside.addresses, ['10.77.0.2']);
+  await sleep(1500);
+  assert.equal(later.events.filter(({ event }) => event === 'added').length, 1);
   second.kill('SIGTERM');
   await ended(second);
 });

@@ -27,6 +27,7 @@ function stages() {
     { name: 'device', run: device },
     { name: 'sdcard', run: sdcard },
     { name: 'cosim', run: cosim },
+    { name: 'loop', run: loop },
     { name: 'pyrpl', run: pyrpl },
     { name: 'discovery', run: discovery },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
@@ -230,8 +231,8 @@ async function native() {
   return uvu('bus/devmem.*\\.test\\.ts$');
 }
 
-/** The drivers against the reference Verilog, which is built from the reference material if that is there. */
-async function cosim() {
+/** The reference Verilog as a program, built from the reference material if that is there. */
+async function cosimulation() {
   const source = join(shared, 'cosim');
   if (!existsSync(join(source, 'build.sh'))) {
     throw new NotShared(`the reference Verilog is not at ${source}; PITAYAD_SHARED says where it is`);
@@ -242,7 +243,17 @@ async function cosim() {
     need({ verilator: 'verilator', 'g++': 'g++', make: 'make', xz: 'xz-utils' });
     await run('sh', [join(source, 'build.sh'), '--out', out]);
   });
-  return uvu('^cosim/.*\\.test\\.ts$', { PITAYAD_COSIM: join(folder, 'cosim') }, 900);
+  return join(folder, 'cosim');
+}
+
+/** The drivers against the reference Verilog. */
+async function cosim() {
+  return uvu('^cosim/.*\\.test\\.ts$', { PITAYAD_COSIM: await cosimulation() }, 900);
+}
+
+/** A loop closed on the reference Verilog, through the newest PyMoDAQ. */
+async function loop() {
+  return interop(pymodaqVersions().at(-1), ['--only', 'loop'], { PITAYAD_COSIM: await cosimulation() });
 }
 
 /**
@@ -308,10 +319,10 @@ async function sdcard() {
 }
 
 /** The real PyMoDAQ of one version, with our plug-ins (run.py installs them beside it), against the bundle. */
-async function interop(version) {
+async function interop(version, more = [], env = {}) {
   if (!existsSync(join(root, 'test/interop/run.py'))) throw new Error('test/interop/run.py is not there');
   const python = await pymodaqPython(version);
   const daemon = join(dist, 'pitayad.cjs');
-  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', daemon];
-  return run(python, args, { timeout: 1200, allowFailure: true });
+  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', daemon, ...more];
+  return run(python, args, { env, timeout: 1200, allowFailure: true });
 }

@@ -27,8 +27,9 @@ class Daemon:
         state: Path | None = None,
         dial: list[str] | None = None,
         more: list[str] | None = None,
+        bus: str = "simulator",
     ) -> None:
-        self.options = ["--bus", "simulator", "--log-format", "json", "--log-level", "debug"]
+        self.options = ["--bus", bus, "--log-format", "json", "--log-level", "debug"]
         self.options += [] if discovery else ["--no-discovery"]
         self.options += ["--state", str(state)] if state else []
         self.options += ["--dial", ",".join(dial)] if dial else []

@@ -24,14 +24,17 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
 
-SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "viewers", "sharing", "dial_out"]
+SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "viewers", "sharing", "dashboard", "dial_out"]
 SCENARIOS += ["leco", "leco_joined", "leco_dashboard"]
 """Files scenario_NAME.py, in the order in which they run."""
+
+ON_VERILOG = ["loop"]
+"""Scenarios that need the co-simulation of the FPGA design (PITAYAD_COSIM is its program): run when asked for."""
 
 NOTHING_OF_OURS = {"dial_out", "leco", "leco_joined", "leco_dashboard"}
 """Scenarios for which our plug-ins are not installed."""
 
-LIMIT = 170
+LIMIT = 300
 """Seconds for one scenario."""
 
 RESULT = re.compile(r"ok   |FAIL |     - ")
@@ -134,7 +137,7 @@ def main() -> int:
     parser.add_argument("--version", required=True, help="of PyMoDAQ, for the headline")
     parser.add_argument("--python", required=True, help="that has this PyMoDAQ and zeroconf")
     parser.add_argument("--daemon", required=True, type=Path)
-    parser.add_argument("--only", action="append", choices=SCENARIOS)
+    parser.add_argument("--only", action="append", choices=SCENARIOS + ON_VERILOG)
     arguments = parser.parse_args()
     sys.stdout.reconfigure(line_buffering=True)
     # Told to end, it ends what it started.

@@ -1,0 +1,1 @@
+"""Ready presets for PyMoDAQ's dashboard; ``pitayad-presets`` installs them."""

@@ -24,7 +24,9 @@ export function fpgaFindings({ root }: Patient): Finding[] {
   if (sha256 !== undefined) return [ok('FPGA', `runs the design that pitayad loaded (${sha256.slice(0, 8)})`)];
   if (design === undefined) return [error('FPGA', 'configured, but nobody says with which design', RELOAD)];
   if (!/pyrpl|pitayad/i.test(design)) return [error('FPGA', `runs another design: ${design}`, RELOAD)];
-  return [warning('FPGA', 'runs PyRPL’s design, loaded by another program', RELOAD)];
+  return [
+    warning('FPGA', 'runs PyRPL’s design, loaded by another program or left by pitayad, which was stopped', RELOAD),
+  ];
 }
 
 export async function rivalFindings(patient: Patient): Promise<Finding[]> {

@@ -123,7 +123,7 @@ const FAULTS: readonly Fault[] = [
   [
     'PyRPL loaded it',
     (tree) => tree.remove('run/pitayad-fpga.json'),
-    { subject: 'FPGA', verdict: 'warning', says: /PyRPL’s design, loaded by another program/ },
+    { subject: 'FPGA', verdict: 'warning', says: /PyRPL’s design, loaded by another program or left by pitayad/ },
   ],
   [
     'the web page is up',

@@ -86,6 +86,7 @@ const commands = {
     await bundle();
     await script('test/soak/run.ts', args);
     await script('test/soak/reconnect.ts', args);
+    await script('test/soak/power-cut.ts', args);
   },
 };
 

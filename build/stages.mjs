@@ -32,6 +32,7 @@ function stages() {
     { name: 'discovery', run: discovery },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },
     { name: 'soak-doors', run: () => script('test/soak/reconnect.ts', ['--tenth']) },
+    { name: 'soak-power', run: () => script('test/soak/power-cut.ts', ['--tenth']) },
     { name: 'check', run: check },
     { name: 'native', run: native },
     { name: 'bench', run: bench, alone: true },

@@ -199,11 +199,17 @@ function read(parameter: Parameter, raw: unknown): Read {
       throw new Refusal(`the value ${why}`);
     });
   const meant = inOurWords(parameter, raw);
-  const { min, max, kind } = parameter;
-  if ((kind === 'number' || kind === 'integer') && typeof meant === 'number' && Number.isFinite(meant)) {
+  const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY, kind } = parameter;
+  const measured = kind === 'number' || kind === 'integer' || kind === 'numbers';
+  const list: readonly unknown[] = Array.isArray(meant) ? meant : [meant];
+  if (measured && list.every((one) => typeof one === 'number' && Number.isFinite(one))) {
     // As PyRPL does with what is beyond the limits.
-    const within = Math.min(max ?? meant, Math.max(min ?? meant, meant));
-    if (within !== meant) return { value: accept(within), because: `${meant} is beyond the limits ${min} … ${max}` };
+    const held = list.map((one) => Math.min(max, Math.max(min, Number(one))));
+    const within = Array.isArray(meant) ? held : held[0];
+    const beyond = list.filter((one, k) => one !== held[k]);
+    if (beyond.length > 0) {
+      return { value: accept(within), because: `${beyond.join(', ')} is beyond the limits ${min} … ${max}` };
+    }
   }
   return { value: accept(meant) };
 }

@@ -89,6 +89,7 @@ pid0:
 iq0:
   acbandwidth: [20000.0]
   bandwidth: !!python/tuple [1000.0, 0]
+iq1: {bandwidth: [1.0e+10, -500]}
 asg0: {waveform: 'sine', frequency: '1e3'}
 `);
   assert.deepEqual(modules.pid0, {
@@ -101,16 +102,19 @@ asg0: {waveform: 'sine', frequency: '1e3'}
   });
   assert.deepEqual(modules.iq0, { acbandwidth: 20000, bandwidth: [1000, 0] });
   assert.deepEqual(modules.asg0, { frequency: 1000 });
+  const [highest = 0, other] = (modules.iq1?.bandwidth ?? []) as readonly number[];
+  assert.ok(highest > 3e6 && highest < 4e6 && other === -500, `${highest}, ${other}`);
   assert.deepEqual(
     remarks.map(({ entry, taken }) => [entry, taken]),
     [
       ['pid0.ival', undefined],
       ['pid0.setpoint', 1],
       ['pid0.max_voltage', undefined],
+      ['iq1.bandwidth', modules.iq1?.bandwidth],
       ['asg0.waveform', undefined],
     ],
   );
-  assert.match(remarks[3]?.reason ?? '', /must be one of sin, .*did you mean sin/);
+  assert.match(remarks[4]?.reason ?? '', /must be one of sin, .*did you mean sin/);
 });
 
 test('states whose names are alike or unfit for a file each get a setup', () => {

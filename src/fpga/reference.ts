@@ -34,14 +34,14 @@ function row(key: string, parameter: Parameter): string {
   return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function values({ kind, min, max, choices, widest, readonly }: Parameter): string {
+function values({ kind, unit, min, max, choices, widest, readonly }: Parameter): string {
   if (readonly) return 'read only';
   if (choices) return choices.map((one) => `\`${one}\``).join(', ');
   if (kind === 'bool') return 'true, false';
   if (kind === 'text') return 'text';
   const limits = min === undefined && max === undefined ? 'any' : `${short(min)} … ${short(max)}`;
   const told = kind === 'numbers' ? `list of ${limits}` : limits;
-  return widest ? `${told} (of the signal’s own range)` : told;
+  return widest && unit === 'V' ? `${told} (of the signal’s own range)` : told;
 }
 
 const short = (limit: number | undefined): string => (limit === undefined ? '' : String(Number(limit.toPrecision(10))));

@@ -174,9 +174,12 @@ async function synchronize(registers: RegisterFile): Promise<void> {
 
 /** The bandwidth of a high-pass, given as a positive number: the register wants a negative corner. */
 function positive(stage: Parameter<number>): Parameter<number> {
+  const { limits, widest } = stage;
   return {
     ...stage,
     min: 0,
+    ...(limits && { limits: (board, others) => ({ ...limits(board, others), min: 0 }) }),
+    ...(widest && { widest: (board) => ({ ...widest(board), min: 0 }) }),
     accept: (value, refuse) => {
       const corner = stage.accept(value, refuse);
       return corner < 0 ? refuse(`must be from 0 to ${stage.max} Hz, not ${corner}`) : corner;

@@ -83,45 +83,55 @@ const MAX_PARTS = 8;
  */
 export function traceEncoder(pool: BufferPool): TraceEncoder {
   interface Entry {
+    readonly form: Form;
     readonly bytes: Uint8Array;
     users: number;
     current: boolean;
   }
-  /** Of the newest acquisition, and how many have asked for each. */
-  const parts = new Map<Measurement, { readonly entries: Map<Form, Entry>; asked: number }>();
+  interface Part {
+    readonly trace: Measurement;
+    readonly entries: Entry[];
+    /** How many have asked for it. */
+    asked: number;
+  }
+  /** Of the newest acquisition. No Map, for the reason that bag.ts gives. */
+  let parts: Part[] = [];
 
   const release = (entry: Entry): void => {
     if (!entry.current && entry.users === 0) pool.give(entry.bytes);
   };
 
-  const retire = (trace: Measurement): void => {
-    for (const entry of parts.get(trace)?.entries.values() ?? []) {
+  const retire = (part: Part): void => {
+    for (const entry of part.entries) {
       entry.current = false;
       release(entry);
     }
-    parts.delete(trace);
+  };
+
+  const begin = (trace: Measurement): Part => {
+    const full = parts.length >= MAX_PARTS;
+    for (const part of parts) if (full || !ofOneAcquisition(part.trace, trace)) retire(part);
+    const part = { trace, entries: [], asked: 0 };
+    parts = [...parts.filter(({ entries }) => entries.some(({ current }) => current)), part];
+    return part;
   };
 
   return (trace, module, form) => {
-    const known = parts.get(trace) ?? { entries: new Map<Form, Entry>(), asked: 0 };
-    const { entries } = known;
-    if (!parts.has(trace)) {
-      for (const other of [...parts.keys()]) {
-        if (!ofOneAcquisition(other, trace) || parts.size >= MAX_PARTS) retire(other);
-      }
-      parts.set(trace, known);
-    }
-    let entry = entries.get(form);
+    const part = parts.find((each) => each.trace === trace) ?? begin(trace);
+    let entry = part.entries.find((each) => each.form === form);
     if (!entry) {
       const objects: WireValue[] = [str('Done'), measurementData(trace, module)];
-      entry = { bytes: encode(form, objects, pool.take), users: 0, current: true };
-      entries.set(form, entry);
+      entry = { form, bytes: encode(form, objects, pool.take), users: 0, current: true };
+      part.entries.push(entry);
     }
     const used = entry;
     used.users++;
-    known.asked++;
+    part.asked++;
     // Nobody else will ask: as soon as it is sent its memory, still in the cache, is free for the next.
-    if ('recipients' in trace && known.asked >= trace.recipients) retire(trace);
+    if ('recipients' in trace && part.asked >= trace.recipients) {
+      retire(part);
+      parts = parts.filter((each) => each !== part);
+    }
     return {
       bytes: used.bytes,
       sent: () => {

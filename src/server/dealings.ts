@@ -4,6 +4,7 @@
  * nothing.
  */
 import type { Logger } from 'pino';
+import { type Bag, bag } from '../bag.ts';
 import { Refusal } from '../errors.ts';
 import type { ModuleDescription, ParameterDescription, Value } from '../fpga/description.ts';
 import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
@@ -79,7 +80,7 @@ export function openDealings(options: DealingsOptions): Dealings {
   let attached: string = typeWords[typeWord];
   /** What the move words move, by module, where the client has named it. */
   const moved = new Map<string, string>();
-  const grabs = new Map<string, Set<Grab>>();
+  const grabs = new Map<string, Bag<Grab>>();
   /** Waits for modules that others own, under way. */
   const waits = new Map<string, AbortController>();
   let unsubscribe: (() => void) | undefined;
@@ -251,8 +252,9 @@ export function openDealings(options: DealingsOptions): Dealings {
     const { module: _, ...wanted } = fields;
     // The instrument judges every option, and refuses in its own words.
     const grab = instrument.grab(client, module.name, wanted as GrabOptions);
-    const mine = grabs.get(module.name) ?? new Set();
-    grabs.set(module.name, mine.add(grab));
+    const mine = grabs.get(module.name) ?? bag();
+    grabs.set(module.name, mine);
+    mine.add(grab);
     try {
       const trace = await grab.result;
       await options.turn?.();

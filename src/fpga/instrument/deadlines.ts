@@ -12,9 +12,15 @@ export interface Deadlines<T> {
   remove(item: T): void;
 }
 
+interface Deadline<T> {
+  readonly item: T;
+  readonly time: number;
+}
+
 /** @param expire is called for each item whose time has come, once; the item has no deadline any more. */
 export function deadlines<T>(expire: (item: T) => void): Deadlines<T> {
-  const times = new Map<T, number>();
+  /** No Map, for the reason that bag.ts gives. */
+  const all: Deadline<T>[] = [];
   let alarm: NodeJS.Timeout | undefined;
   let alarmAt = Number.POSITIVE_INFINITY;
 
@@ -25,23 +31,28 @@ export function deadlines<T>(expire: (item: T) => void): Deadlines<T> {
     alarm = time < Number.POSITIVE_INFINITY ? setTimeout(ring, Math.min(ms, LONGEST_TIMER_MS)) : undefined;
   }
 
+  function take(item: T): boolean {
+    const place = all.findIndex((each) => each.item === item);
+    if (place >= 0) all.splice(place, 1);
+    return place >= 0;
+  }
+
   function ring(): void {
     const now = performance.now();
-    for (const [item, time] of [...times]) {
-      if (time > now || !times.delete(item)) continue;
-      expire(item);
-    }
-    setAlarm(Math.min(Number.POSITIVE_INFINITY, ...times.values()));
+    for (const { item, time } of [...all]) if (time <= now && take(item)) expire(item);
+    setAlarm(all.reduce((earliest, { time }) => Math.min(earliest, time), Number.POSITIVE_INFINITY));
   }
 
   return {
     set(item, time) {
-      times.set(item, time);
+      take(item);
+      all.push({ item, time });
       if (time < alarmAt) setAlarm(time);
+      else alarm?.ref();
     },
     remove(item) {
-      times.delete(item);
-      if (times.size === 0) setAlarm(Number.POSITIVE_INFINITY);
+      // The alarm stays, for the next one to come is mostly later; to ring once for nothing costs less.
+      if (take(item) && all.length === 0) alarm?.unref();
     },
   };
 }

@@ -1,4 +1,5 @@
 /** Grabs of all modules: what may be asked, settings that come along, waiting for a module that is in use, withdrawal. */
+import { type Bag, bag } from '../../bag.ts';
 import { Refusal } from '../../errors.ts';
 import { checkGrabOptions } from './grab-options.ts';
 import type { Client, Grab, GrabOptions, Measurement } from './instrument.ts';
@@ -27,10 +28,11 @@ export interface Grabbing {
 }
 
 export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: GrabbingOptions): Grabbing {
-  const grabsOf = new Map<Client, Set<Grab>>();
+  /** Kept for as long as the client itself. */
+  const grabsOf = new WeakMap<Client, Bag<Grab>>();
 
   function grab(client: Client, name: string, wanted: GrabOptions = {}): Grab {
-    const mine = grabsOf.get(client) ?? new Set();
+    const mine = grabsOf.get(client) ?? bag();
     grabsOf.set(client, mine);
     let stoppedBy: string | undefined;
     let inner: Grab | undefined;
@@ -108,7 +110,6 @@ export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: 
     const forget = (): void => {
       leave?.();
       mine.delete(grab);
-      if (mine.size === 0 && grabsOf.get(client) === mine) grabsOf.delete(client);
     };
     result.then(forget, forget);
     return grab;
@@ -117,8 +118,7 @@ export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: 
   return {
     grab,
     leave(client) {
-      for (const grab of [...(grabsOf.get(client) ?? [])]) grab.stop(`${client.owner}, who left`);
-      grabsOf.delete(client);
+      for (const grab of grabsOf.get(client) ?? []) grab.stop(`${client.owner}, who left`);
     },
   };
 }

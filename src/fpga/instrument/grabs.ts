@@ -8,6 +8,7 @@
  * trace has one set of settings from its first sample to its last, and it is the one that its attributes name. An
  * acquisition that is already being read goes out with the settings that it was made with.
  */
+import { type Bag, bag } from '../../bag.ts';
 import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
 import { dsp } from '../modules/dsp.ts';
@@ -41,8 +42,11 @@ const DEFAULT_MARGIN = 5;
 const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
 
-/** Channels' worth of memory that is kept for the next traces. */
-const MAX_SPARE = 8;
+/**
+ * Channels' worth of memory that is kept for the next traces: 1 MB, enough for two channels of as many traces as are on
+ * their way to clients who all grab on their own.
+ */
+const MAX_SPARE = 32;
 
 /** Memory that an acquisition's recording lies in, for as long as its traces are looked at. */
 interface Lease {
@@ -65,7 +69,7 @@ interface Request {
 
 /** The acquisition that runs, or several of them that are averaged. */
 interface Run {
-  readonly requests: Set<Request>;
+  readonly requests: Bag<Request>;
   readonly since: number;
   armed: Armed | undefined;
   /** Which trace of the average is being taken, from 0. */
@@ -81,7 +85,7 @@ interface Run {
 /** Its `writing` must see every change of the scope's settings. */
 export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeValues>): Recorder {
   const { registers, counters } = tools;
-  const waiting = new Set<Request>();
+  const waiting = bag<Request>();
   const limits = deadlines(expire);
   const rest = nap();
   let current: Run | undefined;
@@ -191,7 +195,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   async function work(): Promise<void> {
     while (waiting.size > 0) {
       const run: Run = {
-        requests: new Set(waiting),
+        requests: bag(waiting),
         since: performance.now(),
         armed: undefined,
         trace: 0,
@@ -209,7 +213,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       } catch (error) {
         rolling = undefined;
         if (!(error instanceof Refusal)) counters.failed++;
-        for (const request of [...run.requests]) {
+        for (const request of run.requests) {
           request.fail(error);
           drop(request);
         }
@@ -403,7 +407,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
     if (run.toldAt !== undefined) tools.progress({ module: 'scope', fraction: 1, text: 'done' });
     const byPart = new Map<string, { readonly part: Part; readonly requests: Request[] }>();
-    for (const request of [...run.requests]) {
+    for (const request of run.requests) {
       const part = wantedPart(request, recording, total);
       if (!part) continue;
       const key = `${part.start}+${part.points}`;

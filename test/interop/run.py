@@ -31,6 +31,9 @@ SCENARIOS += ["leco", "leco_joined", "leco_dashboard"]
 ON_VERILOG = ["loop"]
 """Scenarios that need the co-simulation of the FPGA design (PITAYAD_COSIM is its program): run when asked for."""
 
+SINCE = {"leco": (5, 3), "leco_joined": (5, 3), "leco_dashboard": (5, 3)}
+"""First version of PyMoDAQ that has what a scenario is about."""
+
 NOTHING_OF_OURS = {"dial_out", "leco", "leco_joined", "leco_dashboard"}
 """Scenarios for which our plug-ins are not installed."""
 
@@ -151,7 +154,8 @@ def main() -> int:
         python = str(Path(arguments.python).absolute())
         site = install(python, folder)
         print(f"PyMoDAQ {arguments.version}")
-        for scenario in arguments.only or SCENARIOS:
+        version = tuple(int(part) for part in arguments.version.split(".")[:2])
+        for scenario in arguments.only or [name for name in SCENARIOS if version >= SINCE.get(name, (0, 0))]:
             good, bad = run_scenario(scenario, python, site, arguments.daemon.resolve(), folder)
             passed, failed = passed + good, failed + bad
     print(f"{passed} passed, {failed} failed")

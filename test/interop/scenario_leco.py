@@ -11,14 +11,9 @@ import checks
 import numpy as np
 from checks import check, note
 from daemon import Daemon, wait_for
-from windowless import VERSION, pump
+from windowless import pump
 
 checks.watchdog(160)
-
-if VERSION < (5, 3):
-    with check("this PyMoDAQ is older than the LECO that the board speaks"):
-        assert VERSION >= (4, 4)
-    checks.leave()
 
 from directors import FRAMES, Mover, Viewer, count_frames, free_port  # noqa: E402
 from pyleco.directors.director import Director as Script  # noqa: E402

@@ -9,14 +9,9 @@ from typing import Any
 import checks
 from checks import check, note
 from daemon import Daemon
-from windowless import VERSION, pump
+from windowless import pump
 
 checks.watchdog(160)
-
-if VERSION < (5, 3):
-    with check("this PyMoDAQ is older than the LECO that the board speaks"):
-        assert VERSION >= (4, 4)
-    checks.leave()
 
 from directors import free_port  # noqa: E402
 from pymodaq.dashboard import create_load_dashboard  # noqa: E402

@@ -13,7 +13,8 @@ import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeMessage, encodeLeco, newConversation } from '../../src/server/leco/message.ts';
 import { encodeRequest } from '../../src/server/leco/rpc.ts';
-import { encodeMessage, openZmtp } from '../../src/server/leco/zmtp.ts';
+import { openZmtp } from '../../src/server/leco/zmtp.ts';
+import { encodeMessage } from '../../src/server/leco/zmtp-bytes.ts';
 import { encode, encodeV4 } from '../../src/server/wire/encode.ts';
 import { type Form, fromPlain, str } from '../../src/server/wire/values.ts';
 

@@ -148,7 +148,13 @@ export function openActor(options: ActorOptions): Actor {
   function direct(director: string, method: string): Direction {
     const known = directions.get(director);
     directions.delete(director);
-    const direction = known ?? options.direct(director, () => forget(director), moved);
+    const direction =
+      known ??
+      options.direct(
+        director,
+        () => forget(director),
+        () => moved(director),
+      );
     directions.set(director, direction);
     if (!known) {
       const [oldest] = directions.keys();
@@ -164,8 +170,11 @@ export function openActor(options: ActorOptions): Actor {
     directions.delete(director);
   }
 
-  function moved(): void {
-    for (const direction of directions.values()) void direction.tellPosition('set_move_done');
+  /** All directors follow the same axis. */
+  function moved(by: string): void {
+    for (const [director, direction] of directions) {
+      if (director !== by) void direction.tellPosition('set_move_done');
+    }
   }
 
   return {

@@ -11,7 +11,6 @@ import type { ClientJournal } from '../../log.ts';
 import type { TraceEncoder } from '../data.ts';
 import { openDealings } from '../dealings.ts';
 import { openViewed } from '../dial/data.ts';
-import { openNews } from '../dial/news.ts';
 import { namesOf } from '../dial/server-words.ts';
 import { parameterXml, readParameterXml, settingsXml, unitsXml, valueFromText } from '../settings.ts';
 import { factorOf } from '../units.ts';
@@ -20,7 +19,7 @@ import type { Outcome } from './asking.ts';
 import type { LecoDevice } from './devices.ts';
 import { fineUnit } from './fine-unit.ts';
 import { type AskedPosition, encodeFrame, positionCall } from './position.ts';
-import { rpcErrors } from './rpc.ts';
+import { openTelling, same, valueIn } from './telling.ts';
 import { openViewing, type Viewing } from './viewing.ts';
 
 /** Settings and moves of one director that may wait. */
@@ -65,7 +64,7 @@ export interface DirectionOptions {
   call(method: string, params?: Readonly<Record<string, unknown>>, frames?: readonly Uint8Array[]): Promise<Outcome>;
   /** There is a way to the director. */
   readonly connected: () => boolean;
-  /** A move of this director has ended, well or not. */
+  /** A move of this director has ended well: all others are told. */
   moved(): void;
   /** The director is not there any more. */
   gone(): void;
@@ -95,17 +94,8 @@ export function openDirection(options: DirectionOptions): Direction {
   const { instrument, device, client, log, journal, call } = options;
   const { module, moved } = device;
   const unit = moved && fineUnit(moved);
-  const news = openNews(Number.POSITIVE_INFINITY);
   const viewed = openViewed(module, options.encodeTrace);
-  /** Values that the director was told and may send back by itself. */
-  const echoes = new Map<string, Value>();
   let points = 0;
-  let telling = false;
-  /** The director does not answer: it is told what is new when it is heard again. */
-  let silent = false;
-  /** It knows nothing of settings. */
-  let deaf = false;
-  let positionIsNews = false;
   let json = false;
   let waiting = 0;
   let heardAt = options.now();
@@ -140,6 +130,12 @@ export function openDirection(options: DirectionOptions): Direction {
     connected: options.connected,
     now: options.now,
     after: options.after,
+  });
+
+  const telling = openTelling({
+    module,
+    tell: (parameter) => ask('set_director_info', { parameter: null }, [encodeFrame(parameter)]),
+    tellPosition: () => tellPosition('send_position'),
   });
 
   let jobs: Promise<unknown> = begin();
@@ -189,7 +185,7 @@ export function openDirection(options: DirectionOptions): Direction {
           parameterXml(LAST_REFUSAL, ''),
           ...(module.parts ? [parameterXml(POINTS, points)] : []),
         ];
-        deaf = false;
+        telling.knowsSettings();
         void ask('set_director_settings', { settings: settingsXml(module, values, own) });
       } catch (error) {
         refused('get_settings', error);
@@ -219,40 +215,8 @@ export function openDirection(options: DirectionOptions): Direction {
   function tell(word: string, payload: readonly WireValue[]): void {
     const [name, parameter] = namesOf(payload[0]);
     if (word !== 'Changed' || name !== module.name || parameter === undefined) return;
-    news.changed(parameter, payload);
-    if (parameter === moved?.name) positionIsNews = true;
-    void tellNews();
-  }
-
-  /** One after the other, each when the one before has arrived: of what changes fast the newest is told. */
-  async function tellNews(): Promise<void> {
-    if (telling || silent || deaf) return;
-    telling = true;
-    try {
-      for (let due = news.next(); due && !over && !silent && !deaf; due = news.next()) {
-        if (due.what === 'reason') await tellParameter(located(LAST_REFUSAL, due.sentence));
-        else if (due.what === 'change') await tellParameter(due.payload);
-      }
-      if (positionIsNews) {
-        positionIsNews = false;
-        await tellPosition('send_position');
-      }
-    } finally {
-      telling = false;
-    }
-  }
-
-  async function tellParameter([where, xml]: readonly WireValue[]): Promise<void> {
-    if (xml?.type !== 'bytes') return;
-    const names = namesOf(where);
-    const text = Buffer.from(xml.bytes).toString('utf8');
-    const parameter = module.parameters.find(({ name }) => name === names.at(-1));
-    if (parameter) echoes.set(parameter.name, valueIn(parameter, text));
-    const frame = encodeFrame({ type: 'ParameterWithPath', path: names, xml: text });
-    const outcome = await ask('set_director_info', { parameter: null }, [frame]);
-    // A script in pyleco has no such method.
-    deaf =
-      outcome.what === 'lost' || (outcome.what === 'error' && outcome.error.code === rpcErrors.methodNotFound.code);
+    telling.changed(parameter, payload);
+    if (parameter === moved?.name) telling.positionChanged();
   }
 
   function setInfo(names: readonly string[], xml: string): void {
@@ -260,7 +224,6 @@ export function openDirection(options: DirectionOptions): Direction {
       const name = names.at(-1);
       // A setting of the director itself, whose name is that of one of ours.
       if (names.length < 2 || name === undefined) return;
-      deaf = false;
       try {
         if (name === POINTS.name && module.parts) points = pointsIn(xml);
         else await setParameter(name, names, xml);
@@ -268,22 +231,19 @@ export function openDirection(options: DirectionOptions): Direction {
         refused('set_info', error);
         await tellPresent(name);
       }
-      void tellNews();
     });
   }
 
   async function setParameter(name: string, names: readonly string[], xml: string): Promise<void> {
     const parameter = module.parameters.find((known) => known.name === name);
     const wanted = parameter && valueIn(parameter, xml);
-    const echo = echoes.get(name);
-    echoes.delete(name);
-    if (wanted !== undefined && same(wanted, echo)) return;
+    if (wanted !== undefined && telling.isEcho(name, wanted)) return;
     const { payload } = await dealings.carryOut({ command: 'set_info', fields: { path: names, xml } });
     journal.answered('set_info');
-    news.told(name);
+    telling.told(name);
     const [, taken] = payload;
     if (!parameter || taken?.type !== 'bytes') return;
-    if (!same(wanted, valueIn(parameter, Buffer.from(taken.bytes).toString('utf8')))) news.changed(name, payload);
+    if (!same(wanted, valueIn(parameter, Buffer.from(taken.bytes).toString('utf8')))) telling.changed(name, payload);
   }
 
   function pointsIn(xml: string): number {
@@ -297,7 +257,7 @@ export function openDirection(options: DirectionOptions): Direction {
     if (!parameter) return;
     try {
       const value = (await instrument.get(module.name, [name]))[name];
-      if (value !== undefined) news.changed(name, located(parameter, value));
+      if (value !== undefined) telling.changed(name, located(parameter, value));
     } catch (error) {
       refused('get', error);
     }
@@ -308,8 +268,7 @@ export function openDirection(options: DirectionOptions): Direction {
     const sentence =
       error instanceof PitayadError ? error.message : 'The board failed at this; the reason is in its log.';
     journal.refused(command, sentence);
-    news.reason(sentence);
-    void tellNews();
+    telling.reason(located(LAST_REFUSAL, sentence), sentence);
   }
 
   /** Every component of LECO answers this. */
@@ -327,10 +286,12 @@ export function openDirection(options: DirectionOptions): Direction {
       try {
         await dealings.carryOut({ command, fields: position ? { value: target(position()) } : {} });
         journal.answered(command);
+        if (command !== 'stop_motion') options.moved();
       } catch (error) {
         refused(command, error);
       }
-      options.moved();
+      // Whatever became of it: the director waits for the end. What it says to it is not waited for.
+      void tellPosition('set_move_done');
     });
   }
 
@@ -360,9 +321,7 @@ export function openDirection(options: DirectionOptions): Direction {
     },
     heard() {
       heardAt = options.now();
-      if (!silent) return;
-      silent = false;
-      void tellNews();
+      telling.heard();
     },
     move,
     setInfo,
@@ -383,13 +342,4 @@ export function openDirection(options: DirectionOptions): Direction {
       journal.close();
     },
   };
-}
-
-/** @throws Refusal */
-function valueIn(parameter: ParameterDescription, xml: string): Value {
-  return valueFromText(parameter, readParameterXml(xml).text) as Value;
-}
-
-function same(one: Value | undefined, other: Value | undefined): boolean {
-  return one !== undefined && JSON.stringify(one) === JSON.stringify(other);
 }

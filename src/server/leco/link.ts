@@ -6,7 +6,8 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { ProtocolError } from '../../errors.ts';
 import { decodeMessage, encodeLeco, type LecoMessage } from './message.ts';
-import { encodeMessage, openZmtp, type SocketType } from './zmtp.ts';
+import { openZmtp } from './zmtp.ts';
+import { encodeMessage, type SocketType } from './zmtp-bytes.ts';
 
 /** A greeting, a handshake or a message that has begun must be whole within this time, in ms. */
 const MESSAGE_MS = 30_000;

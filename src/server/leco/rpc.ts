@@ -74,7 +74,7 @@ function refuse(why: string): never {
   throw new ProtocolError(`a payload ${why}`, true);
 }
 
-/** Brackets within texts count too: nobody's texts are full of them. */
+/** The parser itself would nest as deep as a megabyte of brackets. */
 function checkDepth(text: string): void {
   let depth = 0;
   let inText = false;

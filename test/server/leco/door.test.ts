@@ -8,7 +8,8 @@ import { type LecoDoorOptions, namespaceOf, openLecoDoor } from '../../../src/se
 import { joinCoordinator } from '../../../src/server/leco/joining.ts';
 import { decodeMessage, encodeLeco, type LecoMessage, newConversation } from '../../../src/server/leco/message.ts';
 import { decodeRpc, encodeRequest } from '../../../src/server/leco/rpc.ts';
-import { encodeMessage, openZmtp } from '../../../src/server/leco/zmtp.ts';
+import { openZmtp } from '../../../src/server/leco/zmtp.ts';
+import { encodeMessage } from '../../../src/server/leco/zmtp-bytes.ts';
 import { sharedTraces } from '../../../src/server/listen.ts';
 import { eventually, keptLog, pause, silent, timed } from '../../fpga/instrument/fixture.ts';
 

@@ -2,14 +2,8 @@ import assert from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import { ProtocolError } from '../../../src/errors.ts';
-import {
-  encodeGreeting,
-  encodeMessage,
-  encodeReady,
-  openZmtp,
-  type Zmtp,
-  type ZmtpEvent,
-} from '../../../src/server/leco/zmtp.ts';
+import { openZmtp, type Zmtp, type ZmtpEvent } from '../../../src/server/leco/zmtp.ts';
+import { encodeGreeting, encodeMessage, encodeReady } from '../../../src/server/leco/zmtp-bytes.ts';
 import { framesOf, paddedFramesOf, recordings, zmtpBytes } from './recordings.ts';
 
 const none = new Uint8Array(0);

@@ -9,16 +9,14 @@ import { boardService } from './discovery/discovery.ts';
 import { publisherOf } from './discovery/publisher.ts';
 import { ConfigurationError, PitayadError } from './errors.ts';
 import { lastLoad, loadedImage } from './fpga/bitstream/loaded.ts';
-import type { Instrument } from './fpga/instrument/instrument.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
 import { openRegisters } from './open-bus.ts';
 import { allowedPeers } from './server/admission.ts';
 import { openDialling } from './server/dial/dialling.ts';
 import { resetOnDeath } from './server/dial/sudden-end.ts';
-import { openLecoDoor } from './server/leco/door.ts';
-import { identityOf, joinCoordinator } from './server/leco/joining.ts';
-import { type Door, type ListenOptions, listen, type SharedTraces, sharedTraces } from './server/listen.ts';
+import { type Leco, openLeco } from './server/leco/leco.ts';
+import { type ListenOptions, listen, sharedTraces } from './server/listen.ts';
 import { serviceManager } from './service-manager.ts';
 import { feedWatchdog } from './watchdog.ts';
 
@@ -93,24 +91,27 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     maxQueuedBytes: config.max_queued_bytes,
     resetOnDeath: resetOnDeath(log),
   });
-  const door = await listen(instrument, log, { ...doorOptions(config), traces, dialling });
+  let leco: Leco | undefined;
+  const door = await listen(instrument, log, {
+    ...doorOptions(config),
+    traces,
+    dialling,
+    facts: () => leco?.facts() ?? {},
+  });
   ends.push(() => door.close());
   served = true;
   dialling.dialAll(config.dial);
   ends.push(() => dialling.close());
-  const leco = await lecoDoor(instrument, config, choice, traces, log);
-  if (leco) ends.push(() => leco.close());
-  const { leco_coordinator: coordinator } = config;
-  if (coordinator) {
-    const joined = joinCoordinator(instrument, log, {
-      ...doorOptions(config),
-      coordinator,
-      traces,
-      allowed: allowedPeers(config.allowed_networks),
-      identity: identityOf(identity, door.port),
-    });
-    ends.push(() => joined.close());
-  }
+  const { leco: wanted, leco_coordinator: coordinator } = config;
+  leco = await openLeco(instrument, log, {
+    ...doorOptions(config),
+    own: wanted === undefined ? choice.kind === 'devmem' && !coordinator : wanted !== 'off',
+    listen: wanted === 'off' ? undefined : wanted,
+    coordinator,
+    port: door.port,
+    traces,
+  });
+  ends.push(() => leco?.close());
 
   if (config.discovery !== 'off') {
     const publish = publisherOf(config.discovery, config.root);
@@ -124,30 +125,11 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const { hostname: _host, ...board } = identity;
   const doors = {
     pymodaq: { host: door.address, port: door.port },
-    ...(leco ? { leco: { host: leco.address, port: leco.port } } : {}),
+    ...(leco.door ? { leco: { host: leco.door.address, port: leco.door.port } } : {}),
   };
   log.info({ ...doors, bus: bus.name, ...simulated, ...board }, 'serving');
   manager.ready(`serving PyMoDAQ on port ${door.port}, registers by ${bus.name}`);
   ends.push(feedWatchdog({ manager, log, verdict: () => watch?.verdict() }));
-}
-
-/** A door that cannot be opened is an error line; the others are open all the same. */
-async function lecoDoor(
-  instrument: Instrument,
-  config: Config,
-  { kind }: BusChoice,
-  traces: SharedTraces,
-  log: Logger,
-): Promise<Door | undefined> {
-  const wanted = config.leco ?? (kind === 'devmem' && !config.leco_coordinator ? undefined : 'off');
-  if (wanted === 'off') return undefined;
-  try {
-    return await openLecoDoor(instrument, log, { ...doorOptions(config), listen: wanted, traces });
-  } catch (error) {
-    if (!(error instanceof PitayadError)) throw error;
-    log.error(`the LECO door stays shut: ${error.message}`);
-    return undefined;
-  }
 }
 
 /** What of the configuration concerns the door for PyMoDAQ. */

@@ -38,6 +38,8 @@ export interface ListenOptions extends AdmissionOptions {
   readonly traces?: SharedTraces;
   /** Servers that the board connects to. */
   readonly dialling?: Dialling;
+  /** Further facts for `status`. */
+  readonly facts?: () => Readonly<Record<string, unknown>>;
 }
 
 /** What doors that send the same traces have in common. */
@@ -93,7 +95,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       encodeTrace,
       turn,
       limits: { messageBytes: maxMessageBytes, waitingBytes: maxMessageBytes + 2 ** 20 },
-      facts: () => ({ clients: clients.size }),
+      facts: () => ({ clients: clients.size, ...options.facts?.() }),
       ...(options.dialling ? { dialling: options.dialling } : {}),
       outlet: { send, close },
     });

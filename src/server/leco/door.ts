@@ -27,13 +27,18 @@ export interface LecoDoorOptions extends AdmissionOptions {
   readonly messageMs?: number;
 }
 
+export interface LecoDoor extends Door {
+  /** Who is signed in, besides the board's own actors. */
+  guests(): readonly string[];
+}
+
 /** A name of LECO that this host is known by: up to the first dot. */
 export function namespaceOf(hostname: string): string {
   return hostname.split('.')[0]?.replace(/\p{C}/gu, '') || 'board';
 }
 
 /** @throws PitayadError if the port is in use or the address is not of this machine */
-export async function openLecoDoor(instrument: Instrument, log: Logger, options: LecoDoorOptions): Promise<Door> {
+export async function openLecoDoor(instrument: Instrument, log: Logger, options: LecoDoorOptions): Promise<LecoDoor> {
   const { maxMessageBytes, maxQueuedBytes, traces, messageMs } = options;
   const { hostname, version } = instrument.identity;
   const clients = new Set<{ readonly host: string; readonly link: Link }>();
@@ -103,6 +108,7 @@ export async function openLecoDoor(instrument: Instrument, log: Logger, options:
   return {
     address,
     port,
+    guests: () => coordinator.names.filter((name) => coordinator.peerOf(name) !== board),
     async close() {
       clearInterval(ticking);
       await station.close();

@@ -1,7 +1,7 @@
 /**
- * What a director of a viewer gets: a measurement for each snap, and one after the other while it grabs. The next one is
- * begun when the director has acknowledged the last, so that nothing queues up anywhere, and after the end of a grab nothing
- * comes any more.
+ * What a director of a viewer gets: a measurement for each snap, and one after the other while it grabs. Two may be on
+ * their way, the next one is begun when the director has acknowledged one of them: nothing queues up anywhere, and after the
+ * end of a grab nothing comes any more.
  */
 import { LONGEST_TIMEOUT } from '../../fpga/instrument/grab-options.ts';
 import type { SharedBytes } from '../data.ts';
@@ -9,6 +9,9 @@ import type { Viewed } from '../dial/data.ts';
 import { encode } from '../wire/encode.ts';
 import { str } from '../wire/values.ts';
 import type { Outcome } from './asking.ts';
+
+/** Frames on their way to one director: the second is measured and sent while the first is read. */
+const IN_FLIGHT = 2;
 
 /** Snaps that may wait; a director that averages asks for that many at once. */
 const MAX_OWED = 1000;
@@ -64,39 +67,42 @@ export function openViewing(options: ViewingOptions): Viewing {
   const { viewed, now } = options;
   let owed = 0;
   let streaming = false;
-  let busy = false;
+  /** A measurement is under way. */
+  let measuring = false;
+  /** Frames that are not acknowledged yet. */
+  let flying = 0;
   let lost = 0;
   let notBefore = 0;
 
   function push(): void {
-    if (busy || !wanted() || (owed === 0 && now() < notBefore) || !options.connected()) return;
-    busy = true;
-    void frame().finally(() => {
-      busy = false;
+    if (measuring || flying >= IN_FLIGHT || !wanted() || !options.connected()) return;
+    if (owed === 0 && now() < notBefore) return;
+    measuring = true;
+    void measure().finally(() => {
+      measuring = false;
       push();
     });
   }
 
-  async function frame(): Promise<void> {
-    const outcome = await deliverOne();
-    if (outcome === undefined) return;
-    if (outcome.what === 'result') {
-      lost = 0;
+  async function measure(): Promise<void> {
+    const ready = await measured();
+    if (!ready) return;
+    if (!wanted()) {
+      ready.sent();
       return;
     }
-    notBefore = now() + AGAIN_MS;
-    if (++lost < MAX_LOST || !options.connected()) return;
-    end();
-    options.gone();
+    const snapped = owed > 0;
+    if (snapped) owed--;
+    void send(ready);
+    if (!snapped) await paced(ready.bytes.length, options.after);
   }
 
-  /** undefined: nothing was sent. */
-  async function deliverOne(): Promise<Outcome | undefined> {
+  /** undefined: it was refused, and what that takes is done. */
+  async function measured(): Promise<SharedBytes | undefined> {
     const forSnap = owed > 0;
-    let ready: SharedBytes | undefined;
     try {
       // A trigger may be long in coming, and there is no time-out in the director either.
-      ready = await options.grab({ timeout: LONGEST_TIMEOUT, ...options.part() });
+      return await options.grab({ timeout: LONGEST_TIMEOUT, ...options.part() });
     } catch (error) {
       if (!wanted()) return undefined;
       options.refused(forSnap ? 'send_data_snap' : 'send_data_grab', error);
@@ -104,23 +110,27 @@ export function openViewing(options: ViewingOptions): Viewing {
         notBefore = now() + AGAIN_MS;
         return undefined;
       }
-      owed--;
-      return options.deliver(encode('v5', [viewed.absence(Date.now() / 1e3)]).subarray(4));
+      const absence = encode('v5', [str('Done'), viewed.absence(Date.now() / 1e3)]);
+      return { bytes: absence, sent: () => undefined };
     }
-    try {
-      if (!wanted()) return undefined;
-      if (owed > 0) {
-        owed--;
-        return await options.deliver(ready.bytes.subarray(AHEAD));
+  }
+
+  async function send({ bytes, sent }: SharedBytes): Promise<void> {
+    flying++;
+    const { what } = await options.deliver(bytes.subarray(AHEAD));
+    flying--;
+    // Of one that is lost the bytes may still be in a queue: their memory is not used for another.
+    if (what !== 'lost') sent();
+    if (what === 'result') {
+      lost = 0;
+    } else {
+      notBefore = now() + AGAIN_MS;
+      if (++lost >= MAX_LOST && options.connected()) {
+        end();
+        options.gone();
       }
-      const [outcome] = await Promise.all([
-        options.deliver(ready.bytes.subarray(AHEAD)),
-        paced(ready.bytes.length, options.after),
-      ]);
-      return outcome;
-    } finally {
-      ready.sent();
     }
+    push();
   }
 
   const wanted = (): boolean => owed > 0 || streaming;
@@ -148,7 +158,7 @@ export function openViewing(options: ViewingOptions): Viewing {
     },
     stop() {
       streaming = false;
-      if (owed === 0 && busy) options.withdraw();
+      if (owed === 0 && measuring) options.withdraw();
     },
     tick: push,
     end,

@@ -66,7 +66,7 @@ export function asg(n: 0 | 1) {
     // PyRPL rounds this one towards minus infinity.
     offset: level(at(0x04, { bits: 14, shift: 16, signed: true }), {
       signal: outputIn('output_direct'),
-      help: 'Added to the waveform; the sum is cut off at ±1 V.',
+      help: 'Added to the waveform; the sum is cut off at ±1 V. The nearest step is taken (PyRPL takes the one below).',
       home: 0,
     }),
     frequency: frequency(at(0x10, { bits: 30 }), {
@@ -81,7 +81,7 @@ export function asg(n: 0 | 1) {
     }),
     bursts: integer(at(0x1c, { bits: 16 }), {
       // PyRPL's own text calls it the number of bursts.
-      help: 'Bursts that follow the first one after a trigger; 0: there is but one.',
+      help: 'Bursts that follow the first one after a trigger; 0: there is but one. (PyRPL calls this the number of bursts; the hardware adds one.)',
     }),
     delay_between_bursts: integer(at(0x20), { help: 'Pause between bursts.', unit: 'us' }),
     trigger_source: choice(source, ASG_TRIGGER_SOURCES, {

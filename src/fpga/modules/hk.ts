@@ -28,7 +28,7 @@ function pins(): Record<Pin | `${Pin}_output`, Parameter<boolean>> {
       table[`expansion_${side}${n}`] = {
         ...bool(out, {
           label,
-          help: `Level of pin ${label}, 3.3 V logic. Setting it makes the pin an output, unless the same request makes it an input; of an input, the level outside is read.`,
+          help: `Level of pin ${label}, 3.3 V logic. Setting it makes the pin an output, unless the same request makes it an input; of an input, the level outside is read. Reading changes nothing (PyRPL makes an output of what it looks at).`,
         }),
         fields: [out, direction, input],
         volatile: true,
@@ -69,7 +69,10 @@ export const hk = fpgaModule(
       help: 'Number of this chip (57 bits, in hexadecimal).',
       label: 'DNA',
     }),
-    led: integer(at(0x30, { bits: 8 }), { help: 'Yellow LEDs, one bit each.', label: 'LEDs' }),
+    led: integer(at(0x30, { bits: 8 }), {
+      help: 'Yellow LEDs, one bit each. 256 and more is refused (PyRPL shows 0).',
+      label: 'LEDs',
+    }),
     digital_loop: bool(at(0x0c, { bits: 1 }), {
       help: 'Inside the FPGA, in1 and in2 get the signals of out1 and out2 in place of the converters’.',
     }),

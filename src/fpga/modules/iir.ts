@@ -85,7 +85,11 @@ const parameters = {
     (root) => (root.re < 0 ? undefined : 'must have real parts below 0 Hz, or the filter would not be stable'),
     { help: 'Poles in Hz, with real parts below 0; a complex one stands for its conjugate too.' },
   ),
-  gain: real(software, { help: 'Gain of a constant signal.', default: 1, home: 1 }),
+  gain: real(software, {
+    help: 'Gain of a constant signal, exactly (PyRPL’s design misses it, and fails with fewer zeros than poles).',
+    default: 1,
+    home: 1,
+  }),
   output_direct: outputDirect(window.outputDirect),
   inputfilter: filterStage(at(0x120, { bits: 8 }), {
     help: 'Corner of the input filter in Hz: positive low-pass, negative high-pass, 0 off. The nearest possible one is taken.',
@@ -102,7 +106,7 @@ const parameters = {
     help: 'Where numbers did not fit since the filter was switched on, a bit each: a1·y1, a2·y2, sum of a section, b0·x0, b1·x1, none, output.',
   }),
   overflow: text([overflow, loops], overflowText, {
-    help: `The same in words. Switching off and on clears it. With more than ${SECTIONS} loops nothing is said of the output: the hardware's flag then comes up without a reason.`,
+    help: `The same in words (PyRPL says the same of every overflow). Switching off and on clears it. With more than ${SECTIONS} loops nothing is said of the output: the hardware's flag then comes up without a reason.`,
   }),
   current_output_signal: present('iir'),
   ...saturation('iir'),

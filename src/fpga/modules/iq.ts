@@ -136,12 +136,11 @@ function iq(name: IqName) {
       }),
       pfd_integral: volts(at(0x150, { bits: 14, signed: true, access: 'r' }), {
         // PyRPL divides by 14, the number of bits.
-        help: 'Integral of the phase-frequency detector: 1 V are 8192 turns.',
+        help: 'Integral of the phase-frequency detector: 1 V are 8192 turns (PyRPL divides by 14).',
         label: 'PFD integral',
       }),
       on: bool(sync(name), {
-        // PyRPL writes a bit that the hardware ignores.
-        help: 'The oscillator runs. Off: it stands at its start, and all that it drives is 0.',
+        help: 'The oscillator runs. Off: it stands at its start, and all that it drives is 0. (PyRPL writes a bit that the hardware ignores.)',
         default: true,
       }),
       synchronize_iqs: synchronizing,

@@ -60,8 +60,7 @@ function pid(name: 'pid0' | 'pid1' | 'pid2') {
       ),
       ival: {
         ...fixed(at(0x100, { bits: 16, signed: true, access: 'command' }), {
-          // PyRPL accepts +4 V and writes −4 V.
-          help: 'Value of the integrator, beyond the output’s range too: −4 … 3.9999 V. Setting it makes the integrator go on from there.',
+          help: 'Value of the integrator, beyond the output’s range too: −4 … 3.9999 V. Setting it makes the integrator go on from there. 4 V is refused (PyRPL takes it, and sets −4 V).',
           unit: 'V',
           scale: VOLTS_PER_COUNT,
           label: 'Integrator',

@@ -49,7 +49,7 @@ export const sampler = fpgaModule(
   {
     name: 'sampler',
     title: 'Sampler',
-    help: 'Any signals of the FPGA: their present values, and mean, standard deviation, minimum and maximum over a time.',
+    help: 'Any signals of the FPGA: their present values, and mean, standard deviation, minimum and maximum over a time. 8192 counts are 1 V, as everywhere (PyRPL takes 8191 here).',
     grabs: true,
   },
   parameters,

@@ -181,7 +181,7 @@ export const scope = fpgaModule(
       default: 20 / 8192,
     }),
     rolling_mode: bool(software, {
-      help: 'Shows the signal continuously without a trigger; of effect when a trace lasts longer than 0.1 s.',
+      help: 'Shows the signal continuously without a trigger; of effect when a trace lasts longer than 0.1 s. The newest sample is the last one, at time 0 (PyRPL may show it as the oldest).',
     }),
     trace_average: integer(software, {
       help: 'Number of traces that are averaged into one.',
@@ -191,7 +191,7 @@ export const scope = fpgaModule(
     }),
     trigger_debounce: fixed(at(0x90, { bits: 20 }), {
       // PyRPL takes the register for signed and stops at 4.19 ms.
-      help: 'Time after an external or generator trigger during which further ones are ignored, up to 8.39 ms.',
+      help: 'Time after an external or generator trigger during which further ones are ignored, up to 8.39 ms (PyRPL: 4.19 ms).',
       unit: 's',
       scale: 1 / CLOCK_HZ,
       default: 62500 / CLOCK_HZ,

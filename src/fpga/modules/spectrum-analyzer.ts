@@ -80,7 +80,7 @@ const parameters = {
     help: 'How many times more points than the samples demand; PyRPL takes 16.',
   }),
   display_unit: name(DISPLAY_UNITS, {
-    help: 'Unit of the spectra; a sine of 1 V peak is 1 Vpk². Densities are those of white noise.',
+    help: 'Unit of the spectra; a sine of 1 V peak is 1 Vpk². Densities are those of white noise (PyRPL divides Vrms/sqrt(Hz) by the resolution, not by its root).',
   }),
   trace_average: integer(software, { help: 'Spectra whose powers are averaged.', min: 1, max: 10_000, default: 1 }),
   rbw: {

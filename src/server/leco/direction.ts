@@ -281,17 +281,18 @@ export function openDirection(options: DirectionOptions): Direction {
 
   // ---------------------------------------------------------------- moves
 
-  function move(command: 'move_abs' | 'move_rel' | 'move_home' | 'stop_motion', position?: () => AskedPosition): void {
+  function move(command: 'move_abs' | 'move_rel' | 'move_home' | 'stop_motion', asked?: () => AskedPosition): void {
     enqueue(async () => {
       try {
-        await dealings.carryOut({ command, fields: position ? { value: target(position()) } : {} });
+        await dealings.carryOut({ command, fields: asked ? { value: target(asked()) } : {} });
         journal.answered(command);
         if (command !== 'stop_motion') options.moved();
       } catch (error) {
         refused(command, error);
       }
-      // Whatever became of it: the director waits for the end. What it says to it is not waited for.
-      void tellPosition('set_move_done');
+      // Whatever became of it: the director waits for the end. The next move does not wait for what it says to it.
+      const where = await position('set_move_done');
+      if (where) void ask('set_move_done', where.params, where.frames);
     });
   }
 
@@ -303,15 +304,20 @@ export function openDirection(options: DirectionOptions): Direction {
   }
 
   async function tellPosition(method: 'send_position' | 'set_move_done'): Promise<void> {
-    if (!moved || !unit) return;
+    const where = await position(method);
+    if (where) await ask(method, where.params, where.frames);
+  }
+
+  /** Where the axis is, for a call of `method`; NaN, and the reason, where that cannot be read. */
+  async function position(method: string): Promise<ReturnType<typeof positionCall> | undefined> {
+    if (!moved || !unit) return undefined;
     let value = Number.NaN;
     try {
       value = Number((await instrument.get(module.name, [moved.name]))[moved.name]);
     } catch (error) {
       refused(method, error);
     }
-    const { params, frames } = positionCall(moved, value, unit, json);
-    await ask(method, params, frames);
+    return positionCall(moved, value, unit, json);
   }
 
   return {

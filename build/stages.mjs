@@ -19,12 +19,16 @@ const shared = process.env.PITAYAD_SHARED ?? join(root, '../shared');
 /** That ../shared is absent: the one reason for which CI may skip. */
 class NotShared extends Error {}
 
-/** Stages in the order in which they start. `alone`: what looks at time has the machine to itself. */
+/**
+ * Stages in the order in which they start. `alone`: what looks at time has the machine to itself; `named`: run when it is
+ * asked for by name alone.
+ */
 function stages() {
   return [
     { name: 'unit', run: unit, alone: true },
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
+    { name: 'board', run: board, named: true },
     { name: 'sdcard', run: sdcard },
     { name: 'cosim', run: cosim },
     { name: 'loop', run: loop },
@@ -47,7 +51,9 @@ export async function runStages(names, bundle) {
   endChildrenOnSignals();
   const known = stages();
   const chosen =
-    names.length === 0 ? known : known.filter(({ name }) => names.some((prefix) => name.startsWith(prefix)));
+    names.length === 0
+      ? known.filter(({ named }) => !named)
+      : known.filter(({ name }) => names.some((prefix) => name.startsWith(prefix)));
   if (chosen.length === 0) throw new Error(`no such stage; there are ${known.map(({ name }) => name).join(', ')}`);
   mkdirSync(logs, { recursive: true });
 
@@ -315,7 +321,7 @@ async function board() {
 
 /** The SD-card builder on images of all kinds. */
 async function sdcard() {
-  need({ mke2fs: 'e2fsprogs', mformat: 'mtools', xz: 'xz-utils', unzip: 'unzip', python3: 'python3' });
+  need({ mke2fs: 'e2fsprogs', mformat: 'mtools', xz: 'xz-utils', unzip: 'unzip', 'dpkg-deb': 'dpkg' });
   return uvu('^board/sdcard\\.test\\.ts$');
 }
 

@@ -73,6 +73,11 @@ async function rss(board: Machine): Promise<number> {
 
 const journal = 'journalctl -b --no-pager -o cat -t pitayad -t pitayad-fpga';
 
+/** All that belongs to the boot has been started, or has failed. */
+async function booted(board: Machine): Promise<void> {
+  await board.shell('systemctl is-system-running --wait', 600);
+}
+
 /** The state of a unit, once it is settled. */
 async function settled(board: Machine, unit: string): Promise<string> {
   for (let tries = 0; ; tries++) {
@@ -114,6 +119,7 @@ test('it boots from the card, loads the FPGA after the stock start, and serves a
   context.scope = playScope(registers);
   context.ends.push(() => context.scope.stop());
   const { board } = context;
+  await booted(board);
 
   assert.equal(await settled(board, 'pitayad'), 'active', await says(board, `${journal} || true`));
   const log = await says(board, journal);
@@ -253,6 +259,7 @@ test('with another design in the FPGA it does not serve, and says why', async ({
 test('where the load fails it does not serve, touches nothing, and says why', async ({ ends }) => {
   const board = await startMachine(machineOptions(''));
   ends.push(() => board.stop());
+  await booted(board);
   assert.equal(await settled(board, 'pitayad-fpga'), 'failed');
   assert.equal(await settled(board, 'pitayad'), 'inactive');
   assert.match(await says(board, journal), /FPGA/);

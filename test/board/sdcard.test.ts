@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -18,6 +19,7 @@ import { dirname, join } from 'node:path';
 import { suite } from 'uvu';
 import type { Staged } from '../../build/release/sdcard/install.ts';
 import { makeCard, type Wishes } from '../../build/release/sdcard/make.ts';
+import { unpackPackage } from '../../build/release/sdcard/package.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 
 const MIB = 1 << 20;
@@ -259,6 +261,46 @@ test('packed as .zip or .xz, whatever the name', async ({ folder, image }) => {
   assert.equal(new Set(sums).size, 1);
   writeFileSync(zip, readFileSync(zip).subarray(0, 50_000));
   writeFileSync(xz, readFileSync(xz).subarray(0, 20_000));
+});
+
+test('a Debian package in place of the tree that it was made from', async (context) => {
+  const { folder, image } = context;
+  const { tree, control } = staged(folder, '2.0');
+  const pack = (name: string, change: (text: string) => string): string => {
+    const root = join(folder, `package-${name}`);
+    cpSync(tree, root, { recursive: true });
+    cpSync(control, join(root, 'DEBIAN'), { recursive: true });
+    const about = join(root, 'DEBIAN/control');
+    writeFileSync(about, `${change(readFileSync(about, 'utf8'))}Maintainer: nobody <nobody@localhost>\n`);
+    chmodSync(join(root, 'DEBIAN/postinst'), 0o755);
+    run('dpkg-deb', '--root-owner-group', '-Zxz', '-z0', '--build', root, join(folder, `${name}.deb`));
+    return join(folder, `${name}.deb`);
+  };
+  const right = pack('right', (text) => text);
+  const out = join(folder, 'from-package.img');
+  await makeCard(image, out, (scratch) => unpackPackage(right, scratch));
+  assert.match(inside(out, '/usr/lib/pitayad/program'), /echo 2\.0/);
+  assert.match(statInside(out, '/usr/lib/pitayad/program'), /Mode: +0755/);
+  assert.match(inside(out, '/var/lib/dpkg/status'), /^Version: 2\.0$/m);
+  assert.match(inside(out, '/var/lib/dpkg/info/pitayad.postinst'), /^#!/);
+  rmSync(out);
+
+  const wrong: [string, RegExp][] = [
+    [pack('other', (text) => text.replace('Package: pitayad', 'Package: other')), /is the package other for armhf/],
+    [pack('amd64', (text) => text.replace('armhf', 'amd64')), /is the package pitayad for amd64/],
+    [join(folder, 'cut.deb'), /is damaged, or not all of it/],
+    [image, /is no Debian package/],
+    [join(folder, 'absent.deb'), /cannot be read \(ENOENT\)/],
+  ];
+  writeFileSync(join(folder, 'cut.deb'), readFileSync(right).subarray(0, -10));
+  for (const [path, pattern] of wrong) {
+    await assert.rejects(
+      makeCard(image, out, (scratch) => unpackPackage(path, scratch)),
+      (error: unknown) => error instanceof ConfigurationError && pattern.test(error.message),
+      path,
+    );
+  }
+  assert.ok(!readdirSync(folder).some((name) => name.startsWith('.pitayad') || name === 'from-package.img'));
 });
 
 test('what is no image ends with a sentence', async (context) => {

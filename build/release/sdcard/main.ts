@@ -9,10 +9,12 @@ import { endChildrenOnSignals, Missing } from '../../tools.mjs';
 import { stageRelease } from '../stage.mjs';
 import { checksumLine, progressLine } from './copy.ts';
 import { makeCard, type Wishes } from './make.ts';
+import { unpackPackage } from './package.ts';
 import { CARD_CONFIG, publicKey, textFile } from './wishes.ts';
 
 interface Options {
   readonly out: string;
+  readonly package?: string;
   readonly sshKey?: string;
   readonly address?: string;
   readonly gateway?: string;
@@ -27,6 +29,7 @@ function command(): Command {
     )
     .argument('<IMAGE>', 'image of the Red Pitaya OS 1.04, 2.x or 3.x')
     .requiredOption('--out <FILE>', 'the image to be made; a file of that name must not exist')
+    .option('--package <FILE>', 'a release, pitayad_VERSION_armhf.deb (default: one is built from this repository)')
     .option('--ssh-key <FILE>', 'public key (….pub) with which root may log in')
     .option(
       '--address <ADDRESS/BITS>',
@@ -67,7 +70,9 @@ async function sdcard(args: readonly string[]): Promise<number> {
     const options = made.opts<Options>();
     const [input = ''] = made.args;
     const progress = progressLine(process.stderr);
-    const { sha256, remarks } = await makeCard(input, options.out, stageRelease, wishesOf(options, made), progress);
+    const { package: deb } = options;
+    const stage = (scratch: string) => (deb === undefined ? stageRelease() : unpackPackage(deb, scratch));
+    const { sha256, remarks } = await makeCard(input, options.out, stage, wishesOf(options, made), progress);
     for (const remark of remarks) process.stdout.write(`${remark}\n`);
     process.stdout.write(`${checksumLine(sha256, options.out)}\n`);
     return 0;

@@ -38,13 +38,14 @@ const NETWORK_FILE = '/etc/systemd/network/10-pitayad.network';
 
 /**
  * Makes the image `out` from the image `input`, which stays as it is.
+ * @param stage Gives the release; it may put it into the folder that it is told.
  * @param space Bytes that can be written to a folder.
  * @throws ConfigurationError with a sentence for the user; nothing is left behind then, nor after any other error
  */
 export async function makeCard(
   input: string,
   out: string,
-  stage: () => Promise<Staged>,
+  stage: (scratch: string) => Promise<Staged>,
   wishes: Wishes = {},
   progress: Progress = () => undefined,
   space: typeof freeSpace = freeSpace,
@@ -63,12 +64,12 @@ export async function makeCard(
     );
   }
   if (source.plain) readCard(input);
-  const staged = await stage();
 
   const scratch = mkdtempSync(join(folder, '.pitayad-sdcard-'));
   const removeScratch = (): void => rmSync(scratch, { recursive: true, force: true });
   process.once('exit', removeScratch);
   try {
+    const staged = await stage(scratch);
     const image = join(scratch, IMAGE);
     await copyImage(source, image, progress);
     const card = readCard(image);

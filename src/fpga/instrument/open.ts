@@ -95,6 +95,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   });
   const changeListeners = new Set<(change: Change) => void>();
   const progressListeners = new Set<(progress: Progress) => void>();
+  let offs = 0;
   const offListeners = new Set<(by: string) => void>();
   /** Self-tests under way; `ended` once all is as it was. */
   const tests = new Map<Client, Set<{ readonly over: AbortController; readonly ended: Promise<unknown> }>>();
@@ -257,6 +258,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       );
       await Promise.all([...steps, attempt(() => undrivenOff(registers, descriptions))]);
     };
+    offs++;
     tell(offListeners, by);
     // A measurement that drives an output would go on without, and bring what is not so; a self-test switches it on.
     const ending = [...parts.values()]
@@ -285,6 +287,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
       moduleOf,
       checkOwner,
       announce,
+      offs: () => offs,
     }),
 
     describe: (name): ModuleDescription => moduleOf(name).driver.description,

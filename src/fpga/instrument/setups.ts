@@ -51,6 +51,8 @@ export interface Setups {
 }
 
 export interface SetupsOptions {
+  /** How often all outputs were switched off. */
+  offs(): number;
   /** One file a setup; it is made when it is needed. undefined: setups are refused. */
   readonly folder: string | undefined;
   /** All settings. */
@@ -91,7 +93,7 @@ export async function writeSetup(folder: string, name: string, settings: SavedMo
   await replaceFile(path, settingsText(settings));
 }
 
-export function setups({ folder, collect, moduleOf, checkOwner, announce }: SetupsOptions): Setups {
+export function setups({ folder, collect, moduleOf, checkOwner, announce, offs }: SetupsOptions): Setups {
   function place(): string {
     if (folder !== undefined) return folder;
     throw new Refusal('This daemon keeps no files (it has no option state), so that there are no setups.');
@@ -175,10 +177,16 @@ export function setups({ folder, collect, moduleOf, checkOwner, announce }: Setu
     },
 
     async load(client, name) {
+      const before = offs();
       const modules = await read(name);
       const taken = new Map<Module, Taken[]>();
       const values: Record<string, Record<string, Value>> = {};
       const set = async (): Promise<void> => {
+        if (offs() !== before) {
+          throw new Refusal(
+            `The setup ${name} was not loaded: all outputs were switched off meanwhile; nothing was changed.`,
+          );
+        }
         const goings = [];
         for (const { module, checked } of judge(name, modules, client)) {
           const names = Object.keys(checked.values);

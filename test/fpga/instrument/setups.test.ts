@@ -45,6 +45,16 @@ test('what was saved is loaded, of every module', async ({ instrument }) => {
   assert.ok(!changes.some((change) => change.startsWith('asg1')));
 });
 
+test('a setup that was asked for before all outputs went off is not loaded after', async ({ instrument, bus }) => {
+  await instrument.configure(alice, 'asg0', { output_direct: 'out1' });
+  await instrument.setups.save('on');
+  bus.writeMs = 5;
+  const loading = refusal(instrument.setups.load(alice, 'on'));
+  await instrument.off(bob);
+  assert.match(await loading, /all outputs were switched off meanwhile; nothing was changed/);
+  assert.deepEqual(await instrument.get('asg0', ['output_direct']), { output_direct: 'off' });
+});
+
 test('list, replace and remove', async ({ instrument }) => {
   const { setups } = instrument;
   assert.deepEqual(await setups.list(), []);

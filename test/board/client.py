@@ -1,7 +1,7 @@
 """A client that knows nothing but PyMoDAQ 4.4: its socket and its serialiser. Reads commands, one JSON a line, and says
-what came back, one JSON a line.
+what came back, one JSON a line. SCALE: volts at which a channel is at its end.
 
-    python client.py PORT
+    python client.py PORT SCALE SCALE
 """
 
 import hashlib
@@ -17,20 +17,23 @@ import numpy as np
 from pymodaq.utils.tcp_ip.mysocket import Socket
 from pymodaq.utils.tcp_ip.serializer import DeSerializer
 
+SCALES = [float(word) for word in sys.argv[2:]]
+
 
 def answer(link: Socket) -> dict:
     decoder = DeSerializer(link)
     word = decoder.string_deserialization()
     if word == "Done":
         (trace,) = decoder.dte_deserialization()
+        exact = [one * 8192 / scale for one, scale in zip(trace.data, SCALES, strict=True)]
+        counts = [np.rint(one) for one in exact]
         return {
             "word": word,
-            "labels": trace.labels,
             "units": trace.units,
-            # As the converters had them; what is no whole number of them would show in `exact`.
-            "counts": [hashlib.sha256(np.rint(one * 8192).astype("<i2").tobytes()).hexdigest() for one in trace.data],
-            "exact": all(np.array_equal(one * 8192, np.rint(one * 8192)) for one in trace.data),
             "points": [len(one) for one in trace.data],
+            # As the converters had them, and how far from that at most.
+            "counts": [hashlib.sha256(one.astype("<i2").tobytes()).hexdigest() for one in counts],
+            "deviation": max(float(np.abs(a - b).max()) for a, b in zip(exact, counts, strict=True)),
         }
     return {"word": word, "text": decoder.string_deserialization()}
 

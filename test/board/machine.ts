@@ -67,8 +67,6 @@ export async function startMachine(options: MachineOptions, registers?: Register
     ...['-kernel', kernel, '-dtb', deviceTree, '-append', `${kernelArguments} ${append}`],
     ...['-drive', `if=sd,format=raw,file=${card},snapshot=on`],
     ...['-nic', `user,restrict=on,hostfwd=tcp:127.0.0.1:${port}-:${guestPort}`],
-    // The guest's time goes by its instructions: however busy this machine is, nothing there times out for it.
-    ...['-icount', 'shift=1'],
     ...['-display', 'none', '-monitor', 'none', '-serial', 'stdio'],
   ];
   const qemu = spawn('qemu-system-arm', args, { stdio: ['pipe', 'pipe', 'pipe'] });

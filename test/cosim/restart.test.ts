@@ -23,8 +23,9 @@ const ADVANCE = 0x5fff_0008;
 const PINS = 0x5fff_0020;
 /** Clocks that pass after each access of the daemon, so that whatever it did shows. */
 const CLOCKS = 300;
-/** Until the loop has settled, or would have left its place: 4 ms. */
-const LONG = 500_000;
+/** Until the loop has settled, or would have left its place: 4 ms, in pieces between which the daemon is answered. */
+const PIECES = 50;
+const PIECE = 10_000;
 
 /** out1 to in1 is a low-pass with a disturbance; in2 sees what the generator makes. */
 const PLANT = ['--stepped', '--adc1', 'plant:0.8,2e4,8,0.1,1', '--adc2', 'loopback:8,1,0,2'];
@@ -54,6 +55,10 @@ function recorder(bus: RegisterBus, log: Access[]): RegisterBus {
       await look(true, address);
     },
   };
+}
+
+async function settle(bus: RegisterBus): Promise<void> {
+  for (let k = 0; k < PIECES; k++) await bus.write(ADVANCE, PIECE);
 }
 
 async function pinsOf(bus: RegisterBus): Promise<number[]> {
@@ -117,7 +122,7 @@ if (program === undefined) {
         running.board.reply('configure', { module, config });
       await set('pid0', { input: 'in1', setpoint: 0.3, p: -0.1, i: -5e3, output_direct: 'out1' });
       await set('asg1', { waveform: 'dc', offset: 0.4, trigger_source: 'immediately', output_direct: 'out2' });
-      await bus.write(ADVANCE, LONG);
+      await settle(bus);
       const held = await pinsOf(bus);
       const [out1 = 0, out2, in1 = 0] = held;
       assert.ok(Math.abs(in1 - 0.3 * 8192) <= 1, `the loop holds its setpoint: ${in1}`);
@@ -128,10 +133,10 @@ if (program === undefined) {
       for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
         const from = log.length;
         await running.end(signal);
-        await bus.write(ADVANCE, LONG);
+        await settle(bus);
         running = await start();
         assert.deepEqual(await settingsOf(running.board), before, signal);
-        await bus.write(ADVANCE, LONG);
+        await settle(bus);
 
         const accesses = log.slice(from);
         const steps = [...accesses.map(({ pins }) => pins), await pinsOf(bus)].map((pins) =>
@@ -149,7 +154,7 @@ if (program === undefined) {
 
       // The one that came back is in command.
       await set('pid0', { setpoint: 0.25 });
-      await bus.write(ADVANCE, LONG);
+      await settle(bus);
       assert.ok(Math.abs(((await pinsOf(bus))[2] ?? 0) - 0.25 * 8192) <= 1);
       await running.end('SIGTERM');
     } finally {

@@ -73,6 +73,7 @@ export const ams = fpgaModule(
   {
     name: 'ams',
     title: 'Slow outputs and inputs',
+    grabs: true,
     help: 'Levels of the four slow analog outputs, 0 … 1.8 V, in steps of 0.44 mV. On a board a grab brings the slow analog inputs AI0 … AI3, the supplies and the temperature of the chip.',
     actuator: 'dac2',
   },

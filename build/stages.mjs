@@ -29,6 +29,7 @@ function stages() {
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
     { name: 'board', run: board, named: true },
+    { name: 'release', run: release },
     { name: 'sdcard', run: sdcard },
     { name: 'cosim', run: cosim },
     { name: 'loop', run: loop },
@@ -222,7 +223,7 @@ async function check() {
 /** All that needs neither native code nor an emulator. */
 async function unit() {
   const env = { PITAYAD_PYTHON: await testPython() };
-  return uvu('^(?!interop/|cosim/|device/|board/|discovery/lan)(?!.*bus/devmem).*\\.test\\.ts$', env);
+  return uvu('^(?!interop/|cosim/|device/|release/|board/|discovery/lan)(?!.*bus/devmem).*\\.test\\.ts$', env);
 }
 
 /** mDNS on a network of the test's own, which is mostly waiting. */
@@ -323,6 +324,45 @@ async function board() {
 async function sdcard() {
   need({ mke2fs: 'e2fsprogs', mformat: 'mtools', xz: 'xz-utils', unzip: 'unzip', 'dpkg-deb': 'dpkg' });
   return uvu('^board/sdcard\\.test\\.ts$');
+}
+
+/** The release, built twice: its files, what dpkg makes of it, and its tree on the board's processor. */
+async function release() {
+  need({
+    'qemu-arm-static': 'qemu-user-static',
+    'arm-linux-gnueabihf-gcc': 'g++-arm-linux-gnueabihf',
+    patchelf: 'patchelf',
+    'dpkg-deb': 'dpkg',
+    lintian: 'lintian',
+    'systemd-analyze': 'systemd',
+    mmdebstrap: 'mmdebstrap',
+  });
+  if (process.getuid?.() !== 0) throw new Missing('the rights of root are missing, which dpkg in a chroot takes');
+  const { buildRelease, NODE_OPTIONS } = await import('./release/release.mjs');
+  const [first, second] = ['first', 'second'].map((name) => join(dist, 'test-release', name));
+  const { version } = await buildRelease({ folder: first });
+  await buildRelease({ folder: second, anew: true });
+  const env = {
+    ...(await benchmarkEnvironment()),
+    PITAYAD_DPKG_ROOT: await dpkgRoot(),
+    PITAYAD_RELEASE: first,
+    PITAYAD_RELEASE_AGAIN: second,
+    PITAYAD_RELEASE_VERSION: version,
+    PITAYAD_RELEASE_NODE_OPTIONS: NODE_OPTIONS.join(' '),
+  };
+  return uvu('^release/.*\\.test\\.ts$', env, 900);
+}
+
+/** A small Debian (or Ubuntu) as this machine's, as an archive: what the package's scripts need, and no more. */
+async function dpkgRoot() {
+  const suite = /^VERSION_CODENAME="?(\w+)/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1];
+  if (suite === undefined) throw new Missing('a Debian or Ubuntu is missing: /etc/os-release names no release of one');
+  const packages = '--include=adduser,init-system-helpers,passwd,systemd';
+  const folder = await cached('dpkg-root', hashOf(suite, packages), async (out) => {
+    const archive = join(out, 'root.tar');
+    await run('mmdebstrap', ['--quiet', '--variant=essential', packages, suite, archive]);
+  });
+  return join(folder, 'root.tar');
 }
 
 /** The real PyMoDAQ of one version, with our plug-ins (run.py installs them beside it), against the bundle. */

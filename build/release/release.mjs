@@ -9,9 +9,12 @@
 import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { say } from '../tools.mjs';
+import { NODE_OPTIONS } from './bundle.mjs';
 import { buildDeb } from './deb.mjs';
 import { sha256 } from './pieces.mjs';
 import { stageRelease } from './stage.mjs';
+
+export { NODE_OPTIONS };
 
 const options = {
   node: { type: 'string' },
@@ -35,12 +38,18 @@ export function releaseOptions(args) {
   };
 }
 
+/** Tree and package, by options as `stageRelease` has them. */
+export async function buildRelease(chosen) {
+  const staged = await stageRelease(chosen);
+  return { ...staged, package: await buildDeb(staged) };
+}
+
 export async function release(args) {
   const { treeOnly, ...chosen } = releaseOptions(args);
-  const staged = await stageRelease(chosen);
-  const bytes = staged.files.reduce((sum, file) => sum + file.bytes, 0);
-  say(`${staged.tree}: pitayad ${staged.version}, ${staged.files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
+  const made = treeOnly ? await stageRelease(chosen) : await buildRelease(chosen);
+  const bytes = made.files.reduce((sum, file) => sum + file.bytes, 0);
+  say(`${made.tree}: pitayad ${made.version}, ${made.files.length} files, ${(bytes / 1e6).toFixed(1)} MB`);
   if (treeOnly) return;
-  const path = await buildDeb(staged);
-  say(`${path}: ${(statSync(path).size / 1e6).toFixed(1)} MB, SHA-256 ${sha256(path)}`);
+  const { size } = statSync(made.package);
+  say(`${made.package}: ${(size / 1e6).toFixed(1)} MB, SHA-256 ${sha256(made.package)}`);
 }

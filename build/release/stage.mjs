@@ -78,7 +78,7 @@ const SCRIPTS = /^(postinst|prerm|postrm)$/;
 /**
  * Builds what is missing and puts the tree together, in dist/release.
  * @param options `node`: archive of another Node 20/22 for armv7; `cLibrary`: folder of another C library;
- *   `bitstream`, `bitstreamSha256`, `overlay`: another design; `folder`: where, if not dist/release
+ *   `bitstream`, `bitstreamSha256`, `overlay`: another design; `folder`: where, if not dist/release; `anew`: compile anew what was compiled before
  * @returns {Promise<{tree: string, control: string, version: string, date: number, units: string[],
  *   user: typeof USER, files: {path: string, mode: number, bytes: number, sha256: string}[]}>} `date` in seconds since
  *   1970; `files` without folders, by path as on the board, without the leading slash, sorted
@@ -121,7 +121,8 @@ async function sourceDate() {
   return code === 0 ? Number(output.trim()) : 1_700_000_000;
 }
 
-async function fill(tree, { node: archive, cLibrary, bitstream, bitstreamSha256, overlay, version, date }) {
+async function fill(tree, options) {
+  const { node: archive, cLibrary, bitstream, bitstreamSha256, overlay, anew, version, date } = options;
   const home = join(tree, HOME);
   cpSync(PAYLOAD, tree, { recursive: true });
   const node = await boardNode(archive);
@@ -133,7 +134,7 @@ async function fill(tree, { node: archive, cLibrary, bitstream, bitstreamSha256,
   }
   fillIn(join(tree, 'usr/bin/pitayad'), { NODE_OPTIONS: NODE_OPTIONS.join(' ') });
   const modules = await bundleInto(join(home, 'bundle.cjs'));
-  place(await compiled(tree), join(home, 'bundle.compiled'));
+  await compiled(tree, anew);
 
   const fpga = await design({ bitstream, sha256: bitstreamSha256, overlay });
   place(fpga.bin, join(home, 'fpga/red_pitaya.bin'));

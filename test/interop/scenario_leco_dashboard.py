@@ -11,7 +11,7 @@ from checks import check, note
 from daemon import Daemon
 from windowless import pump
 
-checks.watchdog(160)
+checks.watchdog(280)
 
 from directors import free_port  # noqa: E402
 from pymodaq.dashboard import create_load_dashboard  # noqa: E402
@@ -61,7 +61,7 @@ with check("the experiment loads, and all its modules are initialised with an ad
     dashboard.experiment_manager.entry = "leco_board"
     dashboard.experiment_manager.execute_entry(path)
     loaded = lambda: [*dashboard.actuators_modules, *dashboard.detector_modules]  # noqa: E731
-    assert pump(lambda: len(loaded()) == len(ACTORS), 40), loaded()
+    assert pump(lambda: len(loaded()) == len(ACTORS), 60), loaded()
     modules = {module.title: module for module in loaded()}
     for title, module in modules.items():
         group = "actuator_settings" if "actuator_settings" in module.settings.names else "detector_settings"
@@ -70,8 +70,8 @@ with check("the experiment loads, and all its modules are initialised with an ad
         settings.child("host").setValue("127.0.0.1")
         settings.child("port").setValue(port)
         module.init_hardware(True)
-    assert pump(lambda: all(module.initialized_state for module in modules.values()), 30)
-    assert pump(lambda: modules["frequency"].units == "mHz" and modules["setpoint"].units == "uV", 5)
+    assert pump(lambda: all(module.initialized_state for module in modules.values()), 60)
+    assert pump(lambda: modules["frequency"].units == "mHz" and modules["setpoint"].units == "uV", 30)
 
 
 def snap(title: str) -> Any:

@@ -13,7 +13,7 @@ from checks import check, note
 from daemon import Daemon, wait_for
 from windowless import pump
 
-checks.watchdog(160)
+checks.watchdog(280)
 
 from directors import Mover, Viewer, count_frames, free_port  # noqa: E402
 

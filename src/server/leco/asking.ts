@@ -18,6 +18,8 @@ export interface Asked {
   readonly params?: Readonly<Record<string, unknown>>;
   /** What follows the JSON. */
   readonly frames?: readonly Uint8Array[];
+  /** See LecoMessage. */
+  readonly sent?: () => void;
 }
 
 export interface Asking {
@@ -35,12 +37,13 @@ export function openAsking(send: (message: LecoMessage) => void, now: () => numb
   let ids = 0;
 
   return {
-    ask({ sender, receiver, method, params, frames = [] }) {
+    ask({ sender, receiver, method, params, frames = [], sent }) {
       const conversation = newConversation();
       return new Promise((resolve) => {
         waiting.set(keyOf(conversation), { until: now() + ANSWER_MS, resolve });
         const payload = [encodeRequest(++ids, method, params), ...frames];
-        send({ receiver, sender, conversation, messageId: 0, type: messageType.json, payload });
+        const message = { receiver, sender, conversation, messageId: 0, type: messageType.json, payload };
+        send({ ...message, ...(sent ? { sent } : {}) });
       });
     },
     answered({ conversation, sender }, { result, error }) {

@@ -120,6 +120,7 @@ export function openCoordinator(options: CoordinatorOptions): Coordinator {
   }
 
   function refuse(peer: LecoPeer, message: LecoMessage, error: RpcError): void {
+    message.sent?.();
     log.debug(
       { peer: peer.peer, sender: message.sender, receiver: message.receiver, reason: error.message },
       'refused',

@@ -61,7 +61,12 @@ export interface DirectionOptions {
   readonly encodeTrace: TraceEncoder;
   readonly turn?: () => Promise<void>;
   /** Calls a method of the director. */
-  call(method: string, params?: Readonly<Record<string, unknown>>, frames?: readonly Uint8Array[]): Promise<Outcome>;
+  call(
+    method: string,
+    params?: Readonly<Record<string, unknown>>,
+    frames?: readonly Uint8Array[],
+    sent?: () => void,
+  ): Promise<Outcome>;
   /** There is a way to the director. */
   readonly connected: () => boolean;
   /** A move of this director has ended well: all others are told. */
@@ -122,7 +127,7 @@ export function openDirection(options: DirectionOptions): Direction {
       return ready;
     },
     withdraw: () => void dealings.carryOut({ command: 'stop', fields: { all: false } }).catch(() => undefined),
-    deliver: (data) => ask('set_data', { data: null }, [data]),
+    deliver: (data, sent) => ask('set_data', { data: null }, [data], sent),
     viewed,
     part: () => (points > 0 ? { points } : {}),
     refused,
@@ -164,9 +169,13 @@ export function openDirection(options: DirectionOptions): Direction {
     method: string,
     params?: Readonly<Record<string, unknown>>,
     frames?: readonly Uint8Array[],
+    sent?: () => void,
   ): Promise<Outcome> {
-    if (over) return { what: 'lost' };
-    const outcome = await call(method, params, frames);
+    if (over) {
+      sent?.();
+      return { what: 'lost' };
+    }
+    const outcome = await call(method, params, frames, sent);
     if (outcome.what === 'result') heardAt = options.now();
     if (outcome.what === 'error') {
       log.debug({ method, code: outcome.error.code, reason: outcome.error.message }, 'the director refused');

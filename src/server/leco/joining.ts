@@ -69,7 +69,10 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
     devices,
     log: joinLog,
     traces,
-    send: (message) => link?.send(message),
+    send(message) {
+      if (link) link.send(message);
+      else message.sent?.();
+    },
   });
   const ticking = setInterval(() => station.tick(), TICK_MS).unref();
 

@@ -102,15 +102,20 @@ export function openLink(socket: Socket, options: LinkOptions): Link {
 
   return {
     send(message) {
-      if (!zmtp.ready || socket.destroyed || socket.writableEnded) return;
+      if (!zmtp.ready || socket.destroyed || socket.writableEnded) {
+        message.sent?.();
+        return;
+      }
       const pieces = encodeMessage(encodeLeco(message));
       const bytes = pieces.reduce((sum, piece) => sum + piece.length, 0);
       if (socket.writableLength > 0 && socket.writableLength + bytes > maxQueuedBytes) {
+        message.sent?.();
         drop('does not read what it is sent');
         return;
       }
       if (pieces.length > 1) socket.cork();
-      for (const piece of pieces) socket.write(piece);
+      // The callback comes too when the connection is lost.
+      for (const [k, piece] of pieces.entries()) socket.write(piece, k + 1 < pieces.length ? undefined : message.sent);
       if (pieces.length > 1) socket.uncork();
     },
     end: () => socket.end(),

@@ -28,6 +28,8 @@ export interface LecoMessage {
   readonly payload: readonly Uint8Array[];
   /** pyleco sends 0, and does not look at it. */
   readonly version?: number;
+  /** Called once the bytes of `payload` are not needed any more, whether they left or not. */
+  readonly sent?: () => void;
 }
 
 /** A name in its two parts. */

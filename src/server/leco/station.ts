@@ -95,6 +95,7 @@ export function openStation(options: StationOptions): Station {
 
   function send(message: LecoMessage): void {
     if (connected) options.send(message);
+    else message.sent?.();
   }
 
   function fullNameOf(name: string): string {
@@ -111,12 +112,13 @@ export function openStation(options: StationOptions): Station {
       log: clientLog,
       journal: clientJournal(clientLog, now),
       ...traces,
-      call: (method, params, frames = []) =>
+      call: (method, params, frames = [], sent) =>
         asking.ask({
           sender: fullNameOf(device.name),
           receiver: addressOf(director, device.name),
           method,
           frames,
+          ...(sent ? { sent } : {}),
           ...(params ? { params } : {}),
         }),
       moved,

@@ -37,7 +37,7 @@ export interface ViewingOptions {
   /** Ends what this director has under way. */
   withdraw(): void;
   /** Sends one measurement, serialised; gives what the director said to it. */
-  deliver(dataToExport: Uint8Array): Promise<Outcome>;
+  deliver(dataToExport: Uint8Array, sent: () => void): Promise<Outcome>;
   readonly viewed: Viewed;
   /** Of the trace that is wanted. */
   part(): { readonly points?: number };
@@ -117,10 +117,8 @@ export function openViewing(options: ViewingOptions): Viewing {
 
   async function send({ bytes, sent }: SharedBytes): Promise<void> {
     flying++;
-    const { what } = await options.deliver(bytes.subarray(AHEAD));
+    const { what } = await options.deliver(bytes.subarray(AHEAD), sent);
     flying--;
-    // Of one that is lost the bytes may still be in a queue: their memory is not used for another.
-    if (what !== 'lost') sent();
     if (what === 'result') {
       lost = 0;
     } else {

@@ -292,4 +292,56 @@ test('a trigger block that re-arms by itself needs no arming, and stays armed wh
   assert.equal(await bus.read(trig + 0x100), 1);
 });
 
+/** pid0 passes asg0 on: setpoint 0, p 1. */
+async function followAsg0(bus: Simulator): Promise<void> {
+  await bus.write(0x4030_0000, CODES.asg0);
+  await bus.write(0x4030_0108, 4096);
+}
+
+test('the signal of a module that nobody listens to is there for who reads it', async () => {
+  const bus = openSimulator();
+  await followAsg0(bus);
+  for (const level of [1000, -300]) {
+    await bus.write(ASG + 0x04, (level & 0x3fff) << 16);
+    await sleep(2);
+    assert.deepEqual(counts(Uint32Array.of(await bus.read(0x4030_0010))), [level]);
+  }
+  // The integrator too, though nothing goes in.
+  await bus.write(0x4030_0108, 0);
+  await bus.write(0x4030_0100, 2048);
+  await bus.write(INPUT1, 0);
+  assert.deepEqual(counts(Uint32Array.of(await bus.read(SCOPE + 0x154))), [2048]);
+  await bus.close();
+});
+
+for (const clock of ['wall', 'stepped'] as const) {
+  test(`${clock}: a trace of a module that is stepped has no sample from elsewhere, however often it is looked at`, async () => {
+    const bus = openSimulator({ timing: { clock } });
+    await sine(bus, 20_000);
+    await followAsg0(bus);
+    await bus.write(INPUT1, 0);
+    await bus.write(INPUT2, CODES.asg0);
+    await bus.write(SCOPE + 0x14, 8);
+    await bus.write(SCOPE, 2);
+    await bus.write(SCOPE + 0x10, SAMPLES);
+    await bus.write(SCOPE, 1);
+    await bus.write(SCOPE + 0x04, 1);
+    const end = performance.now() + 30_000;
+    while (((await bus.read(SCOPE)) & 5) !== 0 && performance.now() < end) {
+      if (clock === 'stepped') bus.advance(1000);
+      else await sleep(1);
+    }
+    const [followed, source] = [
+      counts(await bus.readBlock(MEMORY, SAMPLES)),
+      counts(await bus.readBlock(MEMORY + 0x1_0000, SAMPLES)),
+    ];
+    // Some clocks later: the sine turns by half a count in each.
+    for (const [k, one] of followed.entries()) {
+      assert.ok(Math.abs(one - (source[k] ?? 0)) <= 8, `sample ${k}: ${one}, ${source[k]}`);
+    }
+    assert.ok(Math.max(...followed) > 4000);
+    await bus.close();
+  });
+}
+
 test.run();

@@ -58,12 +58,16 @@ class Module:
         assert action.isChecked() != on
         action.trigger()
 
-    def move(self, value: float, seconds: float = 15.0) -> float:
-        """Gives where it ended."""
+    def order(self, value: float) -> None:
+        """Asks for a move."""
         from pymodaq.utils.data import DataActuator
 
-        before = len(self.done)
         self.module.move_abs(DataActuator("target", data=float(value), units=self.module.units))
+
+    def move(self, value: float, seconds: float = 15.0) -> float:
+        """Gives where it ended."""
+        before = len(self.done)
+        self.order(value)
         assert self.pump(lambda: len(self.done) > before, seconds), self.texts[-3:]
         return float(self.done[-1].value(self.module.units))
 

@@ -11,7 +11,7 @@ from checks import check, note
 from daemon import Daemon, wait_for
 from windowless import VERSION, Mover, Viewer, pump
 
-checks.watchdog(150)
+checks.watchdog(280)
 
 SINE = {"waveform": "sin", "amplitude": 0.5, "frequency": 1e4, "output_direct": "out1", "trigger_source": "immediately"}
 TRACE = {"input1": "in1", "decimation": 64, "trigger_source": "immediately", "average": True, "trace_average": 1}
@@ -173,12 +173,9 @@ with check("a refusal of the board is a sentence in the status line, the old val
     assert "Traceback" not in line
     assert pump(lambda: viewer.setting("board", "threshold").value() == daemon.get("scope")["threshold"], 3)
     assert daemon.get("scope")["threshold"] != 0.9
-    texts = len(mover.texts)
     here = mover.position()
-    reached = mover.move("move_abs", 7.5)
-    line = mover.says("amplitude", texts)
-    note(line)
-    assert reached == here == mover.position(), (reached, here)
+    note(mover.refused(7.5, "amplitude"))
+    assert here == mover.position(), here
     daemon.set("scope", hysteresis=0.0025, threshold=0.0)
 
 with check("continuous grab"):

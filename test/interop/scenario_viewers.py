@@ -12,7 +12,7 @@ from pymodaq.control_modules.daq_viewer import DAQ_Viewer
 from pymodaq_plugins_pitayad import Board
 from windowless import Viewer, pump
 
-checks.watchdog(150)
+checks.watchdog(280)
 
 FREQUENCY = 125e6 / 128
 """On the grids of generator and lock-in, so that their phases stay."""

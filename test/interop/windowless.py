@@ -166,3 +166,14 @@ class Mover(Instrument):
             getattr(self.module, order)(DataActuator("target", data=float(value), units=self.module.units))
         assert pump(lambda: len(self.done) > before, seconds), f"no move_done within {seconds} s: {self.texts[-3:]}"
         return float(self.done[-1].value(self.module.units))
+
+    def refused(self, value: float, text: str) -> str:
+        """A move that the board refuses with this in its sentence, which is given: it never counts as done."""
+        from pymodaq.utils.data import DataActuator
+
+        texts, done = len(self.texts), len(self.done)
+        self.module.move_abs(DataActuator("target", data=float(value), units=self.module.units))
+        line = self.says(text, texts)
+        pump(seconds=0.4)
+        assert len(self.done) == done, "a move that was refused counted as done"
+        return line

@@ -75,6 +75,7 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         self._complaint = ""
         self._moves = 0
         self._settling = 0.0
+        self._refused = False
 
     def ini_stage(self, controller: Board | None = None) -> tuple[str, bool]:
         """Connects and shows the board's settings; writes nothing to it."""
@@ -167,7 +168,12 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         self.move_done()
 
     def poll_moving(self) -> None:
-        """PyMoDAQ calls this after each move; it is done when it has settled."""
+        """PyMoDAQ calls this after each move; it is done when it has settled, and never if it was refused."""
+        if self._refused:
+            self._refused = False
+            self._current_value = self.get_actuator_value()
+            self.emit_value(self._current_value)
+            return
         settle, self._settling = self._settling, 0.0
         if settle <= 0:
             super().poll_moving()
@@ -186,18 +192,22 @@ class BoardActuator(BoardPlugin, DAQ_Move_base):
         self._order(lambda: self.controller.modules[module].move_to(parameter, value, unit))
 
     def _order(self, move: Any) -> None:
-        """Moves. Done or refused, it is over; if the board is lost, PyMoDAQ asks until it is there or too late."""
+        """Moves. If the board is lost, PyMoDAQ asks until it is there or too late.
+
+        A refused move is over, and not done: a scan must not record a point that is somewhere else. It waits until
+        PyMoDAQ's time-out, or until the user stops it.
+        """
         self._moves += 1
         self._settling = 0.0
+        self._refused = False
         try:
             taken, unit = move()
         except PitayadError as error:
             self._say(str(error))
-            if isinstance(error, Lost):
-                return
-        else:
-            self.target_value = self._at(taken, unit)
-            self._settling = float(self.settings["settle"])
+            self._refused = not isinstance(error, Lost)
+            return
+        self.target_value = self._at(taken, unit)
+        self._settling = float(self.settings["settle"])
         # PyMoDAQ asks once for the position and says that the move is done.
         self.ispolling = False
 

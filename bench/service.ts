@@ -16,11 +16,15 @@ import {
   daemon,
   judge,
   loopDelay,
+  median,
   message,
   quick,
   RawClient,
   timesOf,
 } from './lib/rig.ts';
+
+/** 16384 samples at 125 MS/s. */
+const ACQUISITION_MS = 0.131;
 
 const GRAB = message({ command: 'grab', module: 'scope' });
 const LIVE_GRAB = message({ command: 'grab', module: 'scope', fresh: false });
@@ -86,25 +90,36 @@ async function main(): Promise<void> {
   const bare = await RawClient.open(await bareServer(length), 'GRABBER');
   const wordsBefore = number(status(port), 'bus', 'wordsRead');
   const acquisitionsBefore = number(status(port), 'counters', 'acquisitions');
-  await compare(
+  const { theirs } = await compare(
     `grab of 2 x 16382 points, ${length} bytes, against a ready buffer`,
     3,
     () => viewer.ask(GRAB, 2),
     () => bare.ask(GRAB, 1),
   );
+  // The acquisition is part of it: what a server that did nothing else would come to.
+  const least = (theirs + ACQUISITION_MS) / theirs;
+  console.log(
+    `     of that, ${ACQUISITION_MS} ms are the acquisition itself: no server could be below ${least.toFixed(2)}`,
+  );
   const acquisitions = number(status(port), 'counters', 'acquisitions') - acquisitionsBefore;
   const words = (number(status(port), 'bus', 'wordsRead') - wordsBefore) / acquisitions;
   judge(`bus words a trace of 2 x 16382 points: ${words.toFixed(1)}`, words, 2 * 16382 + 16, 1);
 
-  await loopDelay();
-  await new Promise((done) => setTimeout(done, quick ? 1000 : 5000));
-  const idle = await loopDelay();
-  await timesOf(quick ? 200 : 2000, () => viewer.ask(GRAB, 2));
-  const busy = await loopDelay();
-  const delays = `event-loop delay, 99.9 %: ${busy.toFixed(1)} ms while grabbing, ${idle.toFixed(1)} ms idle`;
+  // In turn, so that what else the machine does comes to both; the median, so that one interruption is not a verdict.
+  const delays: { readonly busy: number; readonly idle: number }[] = [];
+  for (let round = 0; round < (quick ? 3 : 5); round++) {
+    await loopDelay();
+    await new Promise((done) => setTimeout(done, quick ? 300 : 2000));
+    const idle = await loopDelay();
+    await timesOf(quick ? 200 : 2000, () => viewer.ask(GRAB, 2));
+    delays.push({ busy: await loopDelay(), idle });
+  }
+  const above = median(delays.map(({ busy, idle }) => busy - idle));
+  const all = delays.map(({ busy, idle }) => `${busy.toFixed(1)}/${idle.toFixed(1)}`).join(', ');
+  const text = `event-loop delay, 99.9 %, in ms while grabbing/idle: ${all}; median of the differences ${above.toFixed(1)}`;
   // A time, and no ratio: in a short run beside others it is only told.
-  if (quick) console.log(delays);
-  else judge(`${delays}; difference in ms`, busy - idle, 5);
+  if (quick) console.log(text);
+  else judge(text, above, 5);
 
   const mover = await RawClient.open(port, 'ACTUATOR');
   const echo = await RawClient.open(await bareServer(200), 'ACTUATOR');

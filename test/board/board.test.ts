@@ -222,10 +222,8 @@ test('killed, it comes back by itself, with the FPGA untouched', async ({ board 
   assert.equal(await settled(board, 'pitayad'), 'active');
   assert.equal(await says(board, 'cat /run/pitayad-fpga.json'), before);
   const client = await connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 60_000 });
-  const { values } = (await client.reply('get', { module: 'scope', names: ['decimation'] })) as {
-    values?: Record<string, unknown>;
-  };
-  assert.equal(values?.decimation, 1024, 'as the registers have it');
+  const { decimation } = await client.reply('get', { module: 'scope', parameters: ['decimation'] });
+  assert.equal(decimation, 1024, 'as the registers have it');
   client.close();
 });
 

@@ -98,7 +98,7 @@ export async function startMachine(options: MachineOptions, registers?: Register
       const [, status] = await heard(new RegExp(`^${mark} (\\d+) end`, 'm'), seconds);
       const before = text().split(new RegExp(`^${mark} \\d+ end`, 'm'))[0] ?? '';
       const since = before.split(/^<\d+> \d+ end|^console ready/m).at(-1) ?? '';
-      const lines = since.split('\n').filter((one) => /^[A-Za-z0-9+/]{4,60}={0,2}$/.test(one));
+      const lines = since.split('\n').filter((one) => /^[A-Za-z0-9+/]{2,60}={0,2}$/.test(one));
       return { output: Buffer.from(lines.join(''), 'base64').toString('utf8'), status: Number(status) };
     },
 

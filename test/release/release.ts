@@ -1,6 +1,5 @@
 /** What the tests of this folder share: the release that `node build.mjs test release` builds twice. */
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const environment = (name: string): string => {
@@ -8,8 +7,6 @@ const environment = (name: string): string => {
   if (value === undefined) throw new Error('run these tests by: node build.mjs test release');
   return value;
 };
-
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
 
 /** Folders of two builds of the same sources: tree/, control/ and the package. */
 export const BUILDS = [environment('PITAYAD_RELEASE'), environment('PITAYAD_RELEASE_AGAIN')] as const;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { suite } from 'uvu';
-import { EMULATOR, NODE, NODE_OPTIONS, PROGRAM, ROOT, succeed } from './release.ts';
+import { EMULATOR, NODE, NODE_OPTIONS, PROGRAM, succeed } from './release.ts';
 
 /** What a start may take, as a multiple of what Node takes to do nothing. */
 const MAX_RATIO = 2.5;
@@ -63,24 +63,33 @@ test(`it serves within ${MAX_RATIO} times of what Node takes to do nothing`, asy
   );
 });
 
-test('real PyMoDAQ 4 grabs from it', async () => {
+const CLIENT_4 = `
+import json, os, socket, sys
+os.environ["HOME"] = sys.argv[2]
+from pymodaq.utils.tcp_ip.mysocket import Socket
+from pymodaq.utils.tcp_ip.serializer import DeSerializer
+link = Socket(socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=120))
+link.check_sended_with_serializer("GRABBER")
+link.check_sended_with_serializer(json.dumps({"command": "grab", "module": "scope"}))
+decoder = DeSerializer(link)
+word = decoder.string_deserialization()
+(trace,) = decoder.dte_deserialization()
+print(word, [len(one) for one in trace.data])
+`;
+
+test('real PyMoDAQ 4 grabs from it, with nothing of ours', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'pitayad-pymodaq-'));
   const { daemon, port } = await serving();
   try {
-    const client = spawn(process.env.PITAYAD_PYMODAQ_4 ?? '', [`${ROOT}/test/board/client.py`, String(port)], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    client.stdin.end(`${JSON.stringify({ command: 'grab', module: 'scope' })}\n`);
-    const lines: string[] = [];
-    for await (const line of createInterface({ input: client.stdout })) lines.push(line);
-    const { word, points } = JSON.parse(lines[0] ?? '{}') as { word?: string; points?: number[] };
-    assert.equal(word, 'Done');
-    assert.deepEqual(points, [16382, 16382]);
+    const answer = await succeed(process.env.PITAYAD_PYMODAQ_4 ?? '', ['-c', CLIENT_4, String(port), home]);
+    assert.match(answer, /^Done \[16384, 16384\]$/m);
   } finally {
     await end(daemon);
+    rmSync(home, { recursive: true });
   }
 });
 
-const CLIENT = `
+const CLIENT_5 = `
 import sys
 import numpy as np
 import pymodaq_data
@@ -95,7 +104,7 @@ with Board(f"127.0.0.1:{sys.argv[1]}") as board:
 test('real PyMoDAQ 5, with our plug-ins, finds the sine that it asked for', async () => {
   const { daemon, port } = await serving();
   try {
-    assert.equal(await succeed(process.env.PITAYAD_PYMODAQ_5 ?? '', ['-c', CLIENT, String(port)]), '0.5 -0.5\n');
+    assert.equal(await succeed(process.env.PITAYAD_PYMODAQ_5 ?? '', ['-c', CLIENT_5, String(port)]), '0.5 -0.5\n');
   } finally {
     await end(daemon);
   }

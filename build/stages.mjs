@@ -29,7 +29,7 @@ function stages() {
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
     { name: 'board', run: board, named: true },
-    { name: 'release', run: release },
+    { name: 'release', run: release, alone: true },
     { name: 'sdcard', run: sdcard },
     { name: 'cosim', run: cosim },
     { name: 'loop', run: loop },

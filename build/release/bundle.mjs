@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleOptions } from '../bundle.mjs';
-import { cached, hashOf, need, run, say } from '../tools.mjs';
+import { cached, hashOf, need, root, run, say } from '../tools.mjs';
 import { HOME } from './pieces.mjs';
 
 /** With which Node runs on the board: room for JavaScript's objects out of the board's 512 MB. */
@@ -14,6 +14,26 @@ export const QEMU = ['qemu-arm-static', '-cpu', 'cortex-a9'];
 
 const COMPILE = fileURLToPath(new URL('compile.cjs', import.meta.url));
 const TIMEOUT_S = 300;
+
+/** Packages that a board seldom needs, or only once it serves, and what is taken from them ('': the package itself). */
+const LATER = { 'pino-pretty': '', 'bonjour-service': 'Bonjour' };
+
+/** Has them evaluated when they are used, not when the daemon starts. */
+const whenUsed = {
+  name: 'evaluated when used',
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^(${Object.keys(LATER).join('|')})$`) }, ({ path, namespace }) =>
+      namespace === 'later' ? undefined : { path, namespace: 'later' },
+    );
+    build.onLoad({ filter: /.*/, namespace: 'later' }, ({ path }) => ({
+      contents:
+        LATER[path] === ''
+          ? `module.exports = (...args) => require('${path}')(...args);`
+          : `Object.defineProperty(exports, '${LATER[path]}', { enumerable: true, get: () => require('${path}').${LATER[path]} });`,
+      resolveDir: root,
+    }));
+  },
+};
 
 /** Bundles into the file `path`; gives the names of the packages in it. */
 export async function bundleInto(path) {
@@ -26,6 +46,7 @@ export async function bundleInto(path) {
     ...{ ...options, banner, metafile: true, legalComments: 'none' },
     // Without comments it is ASCII, which V8 keeps in half the room; in short lines a stack trace still says where.
     ...{ minifyWhitespace: true, lineLimit: 100 },
+    plugins: [whenUsed],
   });
   await esbuild.stop();
   if (readFileSync(path).some((byte) => byte > 127)) throw new Error(`${path} is not ASCII`);

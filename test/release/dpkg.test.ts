@@ -85,7 +85,12 @@ test.before(async (context) => {
     succeed('unshare', ['--mount', 'sh', '-c', INSIDE, system, ...environment, ...command]);
   context.told = () => {
     const path = join(system, TOLD);
-    const lines = existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
+    const lines = existsSync(path)
+      ? readFileSync(path, 'utf8')
+          .trim()
+          .replace(/^(--\S+ )+/gm, '')
+          .split('\n')
+      : [];
     writeFileSync(path, '');
     return lines.filter(
       (line) => /pitayad/.test(line) && !/is-(failed|enabled|active)|preset|daemon-reload|reset-failed/.test(line),

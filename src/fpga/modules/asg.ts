@@ -81,7 +81,7 @@ export function asg(n: 0 | 1) {
     }),
     bursts: integer(at(0x1c, { bits: 16 }), {
       // PyRPL's own text calls it the number of bursts.
-      help: 'Bursts that follow the first one after a trigger; 0: there is but one. (PyRPL calls this the number of bursts; the hardware adds one.)',
+      help: 'Bursts that follow the first one after a trigger; 0: there is but one. PyRPL calls this the number of bursts; the hardware adds one.',
     }),
     delay_between_bursts: integer(at(0x20), { help: 'Pause between bursts.', unit: 'us' }),
     trigger_source: choice(source, ASG_TRIGGER_SOURCES, {

@@ -86,7 +86,7 @@ const syncs = new Map<number, Field>();
 /** The module's signal at this moment. PyRPL takes 8191 counts for 1 V here, and 8192 elsewhere. */
 export function present(module: Signal) {
   return volts(dsp(module).now, {
-    help: 'The signal that leaves the module right now. (PyRPL takes 8191 counts for 1 V here, not 8192.)',
+    help: 'The signal that leaves the module right now. PyRPL takes 8191 counts for 1 V here, not 8192.',
     label: 'Output signal',
   });
 }

@@ -140,7 +140,7 @@ function iq(name: IqName) {
         label: 'PFD integral',
       }),
       on: bool(sync(name), {
-        help: 'The oscillator runs. Off: it stands at its start, and all that it drives is 0. (PyRPL writes a bit that the hardware ignores.)',
+        help: 'The oscillator runs. Off: it stands at its start, and all that it drives is 0. PyRPL writes a bit that the hardware ignores.',
         default: true,
       }),
       synchronize_iqs: synchronizing,

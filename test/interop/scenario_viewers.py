@@ -140,6 +140,8 @@ sampler = opened("PitayadSampler", 0)
 with check("PitayadSampler: any signals, with their standard deviation as error"):
     sampler.setting("board", "signals").setValue("in1, asg1")
     assert wait_for(lambda: present("sampler", "signals") == "in1, asg1")
+    # So long that many samples are taken on a busy machine, too.
+    put("sampler", duration=0.1)
     pump(seconds=0.2)
     values = sampler.values()
     assert list(values) == ["Mean", "Standard deviation", "Minimum", "Maximum"], values

@@ -5,10 +5,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { ConfigurationError } from './errors.ts';
 import type { ModuleDescription, ParameterDescription, Value } from './fpga/description.ts';
-import { type BoardAnswer, type BoardClient, ConnectionError, connectBoard } from './server/client.ts';
+import { csv, measuredIn, short } from './measured.ts';
+import { type BoardClient, ConnectionError, connectBoard } from './server/client.ts';
 import { PYMODAQ_PORT } from './server/listen.ts';
-import { toFloats } from './server/wire/dtype.ts';
-import { type Data, type NdArray, toPlain } from './server/wire/values.ts';
 
 interface Where {
   readonly host: string;
@@ -53,15 +52,15 @@ export function shellCommands(program: Command, print: (text: string) => void = 
     });
   });
 
-  add('grab [MODULE]', 'acquire a trace (of the scope) and print it as CSV')
+  add('grab [MODULE]', 'measure (default: a trace of the scope) and print it as CSV')
     .option('--points <N>', 'only so many points', numberOption(1, 2 ** 20, true))
     .option('--start <N>', 'from this point on', numberOption(0, 2 ** 20, true))
     .option('--timeout <SECONDS>', 'how long to wait for it (default: its duration and 5 s)', numberOption(0, 1e9))
     .action((module: string | undefined, { json, host, port, ...options }: GrabChoice) =>
       withBoard({ host, port }, async (board) => {
         const answer = await board.ask('grab', { module: module ?? 'scope', ...options }, { patient: true });
-        const trace = traceOf(answer);
-        print(json ? JSON.stringify(trace) : csv(trace));
+        const all = measuredIn(answer);
+        print(json ? JSON.stringify(all.length === 1 ? all[0] : all) : csv(all));
       }),
     );
 
@@ -231,56 +230,6 @@ export function valueOfWord(parameter: ParameterDescription | undefined, word: s
     default:
       return word;
   }
-}
-
-// ---------------------------------------------------------------- traces
-
-interface PlainTrace {
-  readonly name: string;
-  /** Seconds since 1970. */
-  readonly timestamp: number;
-  readonly attributes: Readonly<Record<string, unknown>>;
-  readonly axis: { readonly label: string; readonly units: string; readonly values: readonly number[] };
-  readonly units: string;
-  readonly labels: readonly string[];
-  /** One array a label. */
-  readonly data: readonly (readonly number[])[];
-}
-
-function traceOf({ payload }: BoardAnswer): PlainTrace {
-  const [object] = payload;
-  const raw: Data | undefined = object?.type === 'DataToExport' ? object.data[0] : undefined;
-  const axis = raw?.axes[0];
-  if (!raw || !axis) throw new ConnectionError('The board answers a grab with something that is no trace.');
-  return {
-    name: raw.name,
-    timestamp: raw.timestamp,
-    attributes: Object.fromEntries(raw.extra.map(([name, value]) => [name, toPlain(value)])),
-    axis: { label: axis.label, units: axis.units, values: numbersOf(axis.values) },
-    units: raw.units,
-    labels: raw.labels,
-    data: raw.data.map(numbersOf),
-  };
-}
-
-function numbersOf(array: NdArray): number[] {
-  const numbers = 'bytes' in array ? toFloats(array) : undefined;
-  if (!numbers) throw new ConnectionError(`The board sends an array of ${array.dtype}, which are no real numbers.`);
-  return [...numbers];
-}
-
-/** As people read it: 12 digits are more than a converter has. */
-function short(value = Number.NaN): string {
-  return String(Number(value.toPrecision(12)));
-}
-
-/** A line of column names with units, then a line a point. */
-function csv({ axis, units, labels, data }: PlainTrace): string {
-  const head = [`${axis.label} (${axis.units})`, ...labels.map((label) => `${label} (${units})`)].join(',');
-  const lines = axis.values.map((time, k) =>
-    [time, ...data.map((values) => values[k])].map((value) => short(value)).join(','),
-  );
-  return [head, ...lines].join('\n');
 }
 
 // ---------------------------------------------------------------- text for people

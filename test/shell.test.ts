@@ -174,6 +174,28 @@ test('status is the board’s own dictionary', async ({ door: { port }, instrume
   assert.match(out, /^counters:\n {2}grabs: \d+$/m);
 });
 
+test('what other modules measure comes as CSV and as JSON, too', async ({ door: { port } }) => {
+  await run(port, 'set', 'sampler', 'signals=in1,asg1', 'duration=0.001');
+  const [head, line, ...more] = (await run(port, 'grab', 'sampler')).out.trim().split('\n');
+  const quantities = ['Mean', 'Standard deviation', 'Minimum', 'Maximum'];
+  assert.equal(head, quantities.flatMap((name) => [`${name} in1 (V)`, `${name} asg1 (V)`]).join(','));
+  assert.ok(line?.split(',').length === 8 && line.split(',').every((value) => Math.abs(Number(value)) <= 1), line);
+  assert.deepEqual(more, []);
+  const all = (await json(port, 'grab', 'sampler')) as unknown as {
+    name: string;
+    labels: string[];
+    data: number[][];
+  }[];
+  assert.deepEqual(
+    all.map(({ name }) => name),
+    quantities,
+  );
+  assert.ok(all.every(({ labels, data }) => labels.join() === 'in1,asg1' && data.every(({ length }) => length === 1)));
+  const spectrum = (await run(port, 'grab', 'spectrumanalyzer')).out.trim().split('\n');
+  assert.match(spectrum[0] ?? '', /^Frequency \(Hz\),/);
+  assert.ok(spectrum.length > 100);
+});
+
 test('stop ends a grab that waits; off switches the generator off', async ({ door: { port }, instrument }) => {
   await json(port, 'set', 'scope', 'trigger_source=ext_positive_edge');
   const waiting = run(port, 'grab', '--timeout', '60');

@@ -11,6 +11,7 @@ import { ConfigurationError, PitayadError } from './errors.ts';
 import { lastLoad, loadedImage } from './fpga/bitstream/loaded.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { openLog } from './log.ts';
+import { collectOldGarbage } from './old-garbage.ts';
 import { openRegisters } from './open-bus.ts';
 import { allowedPeers } from './server/admission.ts';
 import { openDialling } from './server/dial/dialling.ts';
@@ -119,6 +120,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     ends.push(() => announcement.stop());
   }
 
+  if (choice.kind === 'devmem') ends.push(collectOldGarbage());
   const manager = serviceManager(log);
   ends.push(() => manager.stopping());
   const simulated = choice.kind === 'simulator' ? { simulated: true } : {};

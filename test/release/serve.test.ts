@@ -12,6 +12,7 @@ import { EMULATOR, NODE, NODE_OPTIONS, PROGRAM, succeed } from './release.ts';
 /** What a start may take, as a multiple of what Node takes to do nothing. */
 const MAX_RATIO = 2.5;
 const RUNS = 5;
+const TRIES = 3;
 
 const test = suite('the staged tree');
 
@@ -39,7 +40,8 @@ function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[values.length >> 1] as number;
 }
 
-test(`it serves within ${MAX_RATIO} times of what Node takes to do nothing`, async () => {
+/** Medians, in ms, of Node that does nothing and of the daemon until it serves. */
+async function startTimes(): Promise<{ nothing: number; served: number }> {
   const [program, ...emulator] = EMULATOR;
   const nothing: number[] = [];
   const served: number[] = [];
@@ -53,14 +55,21 @@ test(`it serves within ${MAX_RATIO} times of what Node takes to do nothing`, asy
     served.push(performance.now() - start);
     await end(daemon);
   }
-  const ratio = median(served) / median(nothing);
-  console.log(
-    `serving after ${(median(served) / 1e3).toFixed(2)} s, node -e 0 ${(median(nothing) / 1e3).toFixed(2)} s: ${ratio.toFixed(2)} ×`,
-  );
-  assert.ok(
-    ratio <= MAX_RATIO,
-    `${ratio.toFixed(2)} × (${served.map(Math.round)} against ${nothing.map(Math.round)} ms)`,
-  );
+  return { nothing: median(nothing), served: median(served) };
+}
+
+test(`it serves within ${MAX_RATIO} times of what Node takes to do nothing`, async () => {
+  const ratios: string[] = [];
+  // Again, where the machine was busy with something else in the middle.
+  for (let tries = 0; tries < TRIES; tries++) {
+    const { nothing, served } = await startTimes();
+    ratios.push((served / nothing).toFixed(2));
+    console.log(
+      `serving after ${(served / 1e3).toFixed(2)} s, node -e 0 ${(nothing / 1e3).toFixed(2)} s: ${ratios.at(-1)} ×`,
+    );
+    if (served <= MAX_RATIO * nothing) return;
+  }
+  assert.fail(`${ratios.join(', ')} times, not ${MAX_RATIO}`);
 });
 
 const CLIENT_4 = `

@@ -26,13 +26,14 @@ class NotShared extends Error {}
 function stages() {
   return [
     { name: 'unit', run: unit, alone: true },
+    { name: 'release', run: release, alone: true },
+    // The longest ones first, so that no core waits for the last.
+    { name: 'cosim', run: cosim },
     ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
     { name: 'device', run: device },
     { name: 'board', run: board, named: true },
-    { name: 'release', run: release, alone: true },
-    { name: 'sdcard', run: sdcard },
-    { name: 'cosim', run: cosim },
     { name: 'loop', run: loop },
+    { name: 'sdcard', run: sdcard },
     { name: 'pyrpl', run: pyrpl },
     { name: 'discovery', run: discovery },
     { name: 'soak', run: () => script('test/soak/run.ts', ['--tenth']) },

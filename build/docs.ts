@@ -1,7 +1,7 @@
 /** The pages of docs/ that are made from declarations, as a whole or between two marks. `node build.mjs docs` writes them. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { settingsAsMarkdown } from '../src/config-reference.ts';
+import { settingsAsMarkdown } from '../src/config/reference.ts';
 import { boardsAsMarkdown } from '../src/fpga/bitstream/boards.ts';
 import { modules } from '../src/fpga/modules/modules.ts';
 import { parametersAsMarkdown } from '../src/fpga/reference.ts';

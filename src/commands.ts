@@ -1,8 +1,8 @@
 /** All that the command `pitayad` understands. */
 import { Command } from 'commander';
 import { VERSION } from './board.ts';
-import { readCardConfig } from './card-config.ts';
-import { addOptions, readConfig } from './config.ts';
+import { readCardConfig } from './config/card.ts';
+import { addOptions, readConfig } from './config/command-line.ts';
 import { doctorCommand } from './doctor-command.ts';
 import { importCommand } from './import-command.ts';
 import { loadCommand } from './load-command.ts';

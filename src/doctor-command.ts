@@ -4,8 +4,9 @@
  */
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { CARD_FILE } from './card-config.ts';
-import { CONFIG_FILE, type Config, parseConfig, textOf } from './config.ts';
+import { CARD_FILE } from './config/card.ts';
+import { parseConfig, textOf } from './config/file.ts';
+import { CONFIG_FILE, type Config } from './config/settings.ts';
 import { examine } from './doctor/doctor.ts';
 import { type Finding, thisMachine } from './doctor/patient.ts';
 import { unitState } from './load-command.ts';

@@ -1,6 +1,7 @@
 /** The way to the registers that the configuration names, with what guards it: nothing is served before it is known whose they are. */
 import type { Logger } from 'pino';
-import type { BusChoice, Config } from './config.ts';
+import type { BusChoice } from './config/kinds.ts';
+import type { Config } from './config/settings.ts';
 import { ConfigurationError } from './errors.ts';
 import type { RegisterBus } from './fpga/bus/bus.ts';
 import { openDevmem } from './fpga/bus/devmem.ts';

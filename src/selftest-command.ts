@@ -4,8 +4,9 @@
  */
 import { type Command, Option } from 'commander';
 import { identify } from './board.ts';
-import { readCardConfig } from './card-config.ts';
-import { addOptions, type Config, readConfig } from './config.ts';
+import { readCardConfig } from './config/card.ts';
+import { addOptions, readConfig } from './config/command-line.ts';
+import type { Config } from './config/settings.ts';
 import { PitayadError } from './errors.ts';
 import { openInstrument } from './fpga/instrument/open.ts';
 import { LOOPS } from './fpga/instrument/selftest/bench.ts';

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/settings.ts';
 import type { Interfaces } from '../discovery/links.ts';
 import type { UnitState } from '../fpga/bitstream/rivals.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { BlockList, isIPv6, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Logger } from 'pino';
-import type { Address } from '../config.ts';
+import type { Address } from '../address.ts';
 import { PitayadError } from '../errors.ts';
 
 /** A refusal that repeats itself within this time is only counted, in ms. */

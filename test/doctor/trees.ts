@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import type { NetworkInterfaceInfo } from 'node:os';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Config } from '../../src/config.ts';
+import type { Config } from '../../src/config/settings.ts';
 import type { Patient, Room } from '../../src/doctor/patient.ts';
 import { announceLoad, rememberLoad } from '../../src/fpga/bitstream/loaded.ts';
 import type { Os } from '../fpga/bitstream/fake-board.ts';

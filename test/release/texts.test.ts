@@ -4,7 +4,7 @@ import { suite } from 'uvu';
 import { withSystemUser } from '../../build/release/sdcard/accounts.ts';
 import { installed, listOf, withPackage } from '../../build/release/sdcard/dpkg.ts';
 import { cardConfig, networkFile, publicKey, withKey } from '../../build/release/sdcard/wishes.ts';
-import { parseConfig } from '../../src/config.ts';
+import { parseConfig } from '../../src/config/file.ts';
 import { ConfigurationError } from '../../src/errors.ts';
 
 const test = suite('texts of the SD-card builder');

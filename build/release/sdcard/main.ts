@@ -3,7 +3,7 @@
  * rights; the image that was given is only read.
  */
 import { Command, CommanderError } from 'commander';
-import { addCardOptions, asInFile } from '../../../src/config.ts';
+import { addCardOptions, asInFile } from '../../../src/config/command-line.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
 import { endChildrenOnSignals, Missing } from '../../tools.mjs';
 import { stageRelease } from '../stage.mjs';

@@ -1,7 +1,7 @@
 /** Makes an SD-card image with pitayad in it from one of Red Pitaya's own, without root rights. */
 import { existsSync, mkdtempSync, realpathSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { delimiter, dirname, join, resolve } from 'node:path';
-import type { Given } from '../../../src/config.ts';
+import type { Given } from '../../../src/config/settings.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
 import { need } from '../../tools.mjs';
 import { readCard } from './card.ts';

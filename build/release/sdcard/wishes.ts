@@ -2,7 +2,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import { parseDocument, stringify } from 'yaml';
-import { cardTemplate, type Given, parseConfig } from '../../../src/config.ts';
+import { cardTemplate, parseConfig } from '../../../src/config/file.ts';
+import type { Given } from '../../../src/config/settings.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
 
 /** The name of the card's configuration file. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Logger } from 'pino';
-import type { Address } from '../../config.ts';
+import type { Address } from '../../address.ts';
 import type { Instrument } from '../../fpga/instrument/instrument.ts';
 import { type AdmissionOptions, bind, type Caller, openAdmission } from '../admission.ts';
 import type { Door, SharedTraces } from '../listen.ts';

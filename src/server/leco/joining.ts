@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { connect, isIPv6, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { Address } from '../../config.ts';
+import type { Address } from '../../address.ts';
 import type { BoardIdentity, Instrument } from '../../fpga/instrument/instrument.ts';
 import type { SharedTraces } from '../listen.ts';
 import { devicesOf } from './devices.ts';

@@ -1,6 +1,6 @@
 /** The board in LECO: a Coordinator of its own, one elsewhere that it joins, both or neither. */
 import type { Logger } from 'pino';
-import type { Address } from '../../config.ts';
+import type { Address } from '../../address.ts';
 import { PitayadError } from '../../errors.ts';
 import type { Instrument } from '../../fpga/instrument/instrument.ts';
 import { allowedPeers } from '../admission.ts';

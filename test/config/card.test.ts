@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { type CardConfig, readCardConfig } from '../src/card-config.ts';
-import { addOptions, parseConfig, readConfig, settings } from '../src/config.ts';
-import { ConfigurationError } from '../src/errors.ts';
+import { type CardConfig, readCardConfig } from '../../src/config/card.ts';
+import { addOptions, readConfig } from '../../src/config/command-line.ts';
+import { parseConfig } from '../../src/config/file.ts';
+import { settings } from '../../src/config/settings.ts';
+import { ConfigurationError } from '../../src/errors.ts';
 
 interface Context {
   folder: string;

@@ -1,5 +1,5 @@
 /** The reference of all settings, made from their declarations. */
-import { mayBeOnCard, type Setting, settings } from './config.ts';
+import { mayBeOnCard, type Setting, settings } from './settings.ts';
 
 /** One row a setting: its name in the files, what it takes, its default, what it does. */
 export function settingsAsMarkdown(): string {

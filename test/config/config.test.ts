@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import fc from 'fast-check';
 import { suite } from 'uvu';
-import { addOptions, type Config, fromFile, parseAddress, parseConfig, readConfig, settings } from '../src/config.ts';
-import { ConfigurationError } from '../src/errors.ts';
-import { parseFrontEnd } from '../src/fpga/bus/simulator/front-end.ts';
+import { addOptions, readConfig } from '../../src/config/command-line.ts';
+import { fromFile, parseConfig } from '../../src/config/file.ts';
+import { type Config, settings } from '../../src/config/settings.ts';
+import { ConfigurationError } from '../../src/errors.ts';
+import { parseFrontEnd } from '../../src/fpga/bus/simulator/front-end.ts';
 
 const test = suite<{ folder: string; file(text: string): string }>('configuration');
 
@@ -240,28 +242,6 @@ test('any text is understood or refused, nothing else', () => {
     }),
     { numRuns: 500 },
   );
-});
-
-test('addresses', () => {
-  assert.deepEqual(parseAddress('rp-f0a1b2.local:6341'), { host: 'rp-f0a1b2.local', port: 6341 });
-  assert.deepEqual(parseAddress('[fe80::1%eth0]:1'), { host: 'fe80::1%eth0', port: 1 });
-  for (const text of [
-    '',
-    ':1',
-    'a',
-    'a:',
-    'a:b',
-    'a:-1',
-    'a:65536',
-    '[]:1',
-    '[1.2.3.4]:1',
-    'a b:1',
-    'a:1 ',
-    '[::1:1',
-    '::1:1',
-  ]) {
-    assert.equal(parseAddress(text), undefined, text);
-  }
 });
 
 test.run();

@@ -5,7 +5,8 @@
  */
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { type Given, parseConfig, STATE_FOLDER, textOf } from './config.ts';
+import { parseConfig, textOf } from './file.ts';
+import { type Given, STATE_FOLDER } from './settings.ts';
 
 /** On a Red Pitaya the FAT partition is mounted there, read-only. */
 export const CARD_FILE = '/opt/redpitaya/pitayad.yaml';

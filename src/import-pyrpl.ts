@@ -7,7 +7,8 @@ import { ConfigurationError, Refusal } from './errors.ts';
 import type { Value } from './fpga/description.ts';
 import type { SavedModules } from './fpga/instrument/settings-file.ts';
 import { modules } from './fpga/modules/modules.ts';
-import { type Parameter, show } from './fpga/parameters.ts';
+import { show } from './fpga/parameters/judging.ts';
+import type { Parameter } from './fpga/parameters/parameter.ts';
 import { nearest } from './nearest.ts';
 
 /** An entry of the file that was not taken, or not as it stands there. */

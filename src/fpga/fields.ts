@@ -1,6 +1,6 @@
 /**
  * Where a value sits in the FPGA's registers: an address, some bits of the word there, and what may be done with
- * them. Pure bit arithmetic; what the value means is said in parameters.ts.
+ * them. Pure bit arithmetic; what the value means is said in parameters/.
  */
 import { FPGA_WINDOW } from './bus/bus.ts';
 

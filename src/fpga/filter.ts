@@ -7,7 +7,9 @@
 import { CLOCK_HZ } from './bus/bus.ts';
 import { type Complex, divide, multiply, ONE } from './complex.ts';
 import type { Field } from './fields.ts';
-import { acceptReal, ofClock, type Parameter, type Refuse, show, type Words } from './parameters.ts';
+import { acceptReal, type Refuse, show } from './parameters/judging.ts';
+import { ofClock } from './parameters/numbers.ts';
+import type { Parameter, Words } from './parameters/parameter.ts';
 
 const ON = 0x80;
 const HIGH_PASS = 0x40;

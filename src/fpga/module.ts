@@ -1,5 +1,5 @@
 /**
- * What a module of the FPGA is: a table of parameters (parameters.ts), limits between them, and, where a module needs
+ * What a module of the FPGA is: a table of parameters (parameters/), limits between them, and, where a module needs
  * more than "write what differs in the order of the table", the sequence that its hardware demands.
  */
 import { Refusal } from '../errors.ts';
@@ -9,7 +9,8 @@ import type { Complex } from './complex.ts';
 import type { ModuleDescription, Value } from './description.ts';
 import type { Checked, ModuleDriver, Taken } from './driver.ts';
 import { extract, type Field, type Memory } from './fields.ts';
-import { acceptReal, type Board, describe, NOMINAL_BOARD, type Others, type Parameter, show } from './parameters.ts';
+import { acceptReal, show } from './parameters/judging.ts';
+import { type Board, describe, NOMINAL_BOARD, type Others, type Parameter } from './parameters/parameter.ts';
 import type { FieldValue, RegisterFile } from './registers.ts';
 
 export type Parameters = Readonly<Record<string, Parameter>>;

@@ -1,7 +1,7 @@
 /** The reference of all parameters, made from their declarations. */
 import type { Field } from './fields.ts';
 import type { AnyModule } from './module-table.ts';
-import type { Parameter } from './parameters.ts';
+import type { Parameter } from './parameters/parameter.ts';
 
 /** One section a module, one row a parameter: name, unit, range, register, help. */
 export function parametersAsMarkdown(modules: readonly AnyModule[]): string {

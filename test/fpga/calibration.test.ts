@@ -9,7 +9,7 @@ import { iq0 } from '../../src/fpga/modules/iq.ts';
 import { pid0 } from '../../src/fpga/modules/pid.ts';
 import { sampler } from '../../src/fpga/modules/sampler.ts';
 import { scope } from '../../src/fpga/modules/scope.ts';
-import { NOMINAL_BOARD } from '../../src/fpga/parameters.ts';
+import { NOMINAL_BOARD } from '../../src/fpga/parameters/parameter.ts';
 import { registerFile } from '../../src/fpga/registers.ts';
 import { recordingBus } from './recording-bus.ts';
 

@@ -4,7 +4,8 @@ import { block, type Field, type Memory } from '../../src/fpga/fields.ts';
 import { fpgaModule } from '../../src/fpga/module.ts';
 import { moduleTable } from '../../src/fpga/module-table.ts';
 import { modules } from '../../src/fpga/modules/modules.ts';
-import { bool, derived, integer } from '../../src/fpga/parameters.ts';
+import { bool } from '../../src/fpga/parameters/choices.ts';
+import { derived, integer } from '../../src/fpga/parameters/numbers.ts';
 
 const at = block(0x4030_0000);
 const words = { help: 'For the test.' };

@@ -8,7 +8,7 @@ import { fpgaModule, moduleDriver, ordered } from '../../src/fpga/module.ts';
 import { asg0 } from '../../src/fpga/modules/asg.ts';
 import { modules } from '../../src/fpga/modules/modules.ts';
 import { scope } from '../../src/fpga/modules/scope.ts';
-import { volts } from '../../src/fpga/parameters.ts';
+import { volts } from '../../src/fpga/parameters/levels.ts';
 import { registerFile } from '../../src/fpga/registers.ts';
 import { recordingBus } from './recording-bus.ts';
 

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import { block, range } from '../../src/fpga/fields.ts';
 import { filter } from '../../src/fpga/filter.ts';
+import { bool, choice, oneOf, powersOfTwo } from '../../src/fpga/parameters/choices.ts';
+import { volts } from '../../src/fpga/parameters/levels.ts';
 import {
-  bool,
-  choice,
   counter,
   derived,
   fixed,
@@ -13,13 +13,9 @@ import {
   gain,
   integer,
   longInteger,
-  NOMINAL_BOARD,
-  oneOf,
-  type Parameter,
   phase,
-  powersOfTwo,
-  volts,
-} from '../../src/fpga/parameters.ts';
+} from '../../src/fpga/parameters/numbers.ts';
+import { NOMINAL_BOARD, type Parameter } from '../../src/fpga/parameters/parameter.ts';
 
 const at = block(0x4030_0000);
 const board = NOMINAL_BOARD;

@@ -2,7 +2,7 @@
 import { Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { SAMPLES } from '../modules/scope.ts';
-import { show } from '../parameters.ts';
+import { show } from '../parameters/judging.ts';
 import type { GrabOptions } from './instrument.ts';
 import { tracePoints } from './trace.ts';
 

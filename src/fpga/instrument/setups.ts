@@ -8,7 +8,7 @@ import { PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import type { Value } from '../description.ts';
 import type { Checked, Taken } from '../driver.ts';
-import { show } from '../parameters.ts';
+import { show } from '../parameters/judging.ts';
 import type { Client } from './instrument.ts';
 import type { Module } from './open.ts';
 import { serial } from './serial.ts';

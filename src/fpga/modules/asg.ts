@@ -4,7 +4,9 @@
  */
 import { block, type Memory } from '../fields.ts';
 import { fpgaModule, type ValuesOf, type Writing } from '../module.ts';
-import { bool, choice, frequency, integer, level, longInteger, name, outputIn, phase } from '../parameters.ts';
+import { bool, choice, name } from '../parameters/choices.ts';
+import { level, outputIn } from '../parameters/levels.ts';
+import { frequency, integer, longInteger, phase } from '../parameters/numbers.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import { dsp, outputDirect, saturation } from './dsp.ts';
 import { TABLE_WORDS, WAVEFORMS, waveformTable } from './waveforms.ts';

@@ -3,7 +3,9 @@
  * Sources: PyRPL red_pitaya_dsp.v, hardware_modules/dsp.py.
  */
 import { block, type Field } from '../fields.ts';
-import { bool, choice, type Place, volts, type Words } from '../parameters.ts';
+import { bool, choice } from '../parameters/choices.ts';
+import { volts } from '../parameters/levels.ts';
+import type { Place, Words } from '../parameters/parameter.ts';
 
 /** Every signal that can be an input, by its code. */
 export const SIGNALS = {

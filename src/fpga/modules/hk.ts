@@ -4,7 +4,9 @@
  */
 import { block } from '../fields.ts';
 import { fpgaModule } from '../module.ts';
-import { bool, choice, integer, type Parameter, text } from '../parameters.ts';
+import { bool, choice, text } from '../parameters/choices.ts';
+import { integer } from '../parameters/numbers.ts';
+import type { Parameter } from '../parameters/parameter.ts';
 
 const at = block(0x4000_0000);
 

@@ -7,7 +7,9 @@ import { type Complex, multiply, turn } from '../complex.ts';
 import { block, type Memory } from '../fields.ts';
 import { filterDelay, filterResponse, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
-import { bool, integer, list, real, software, text } from '../parameters.ts';
+import { bool, list, text } from '../parameters/choices.ts';
+import { integer, real } from '../parameters/numbers.ts';
+import { software } from '../parameters/parameter.ts';
 import { dsp, outputDirect, present, saturation, signal } from './dsp.ts';
 import {
   COEFFICIENT_WORDS,

@@ -6,18 +6,9 @@ import { multiply, real, turn } from '../complex.ts';
 import { block, type Field } from '../fields.ts';
 import { filter, filterDelay, filterResponse, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
-import {
-  bool,
-  choice,
-  frequency,
-  gain,
-  level,
-  outputIn,
-  type Parameter,
-  phase,
-  software,
-  volts,
-} from '../parameters.ts';
+import { bool, choice } from '../parameters/choices.ts';
+import { level, outputIn, volts } from '../parameters/levels.ts';
+import { type Parameter, software } from '../parameters/parameter.ts';
 import type { FieldValue, RegisterFile } from '../registers.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
 

@@ -4,7 +4,8 @@
  */
 import { CLOCK_HZ } from '../bus/bus.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import { real, software } from '../parameters.ts';
+import { real } from '../parameters/numbers.ts';
+import { software } from '../parameters/parameter.ts';
 import { namesIn, someOf } from './some-of.ts';
 
 const LOCK_INS = ['iq0', 'iq1', 'iq2'] as const;

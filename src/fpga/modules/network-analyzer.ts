@@ -5,7 +5,10 @@
 import { CLOCK_HZ } from '../bus/bus.ts';
 import { corners, nearestCorner } from '../filter.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import { acceptReal, bool, integer, name, type Parameter, real, software } from '../parameters.ts';
+import { bool, name } from '../parameters/choices.ts';
+import { acceptReal } from '../parameters/judging.ts';
+import { integer, real } from '../parameters/numbers.ts';
+import { type Parameter, software } from '../parameters/parameter.ts';
 import { outputDirect, signal } from './dsp.ts';
 
 /** Of the filters behind the demodulation, and of the high-pass before it. */

@@ -7,7 +7,9 @@ import { add, multiply, real, turn } from '../complex.ts';
 import { block } from '../fields.ts';
 import { filter, filterDelay, filterResponse } from '../filter.ts';
 import { fpgaModule, ordered } from '../module.ts';
-import { bool, choice, fixed, gain, level, ofClock, outputIn, signalIn } from '../parameters.ts';
+import { bool, choice } from '../parameters/choices.ts';
+import { level, outputIn, signalIn } from '../parameters/levels.ts';
+import { fixed, gain, ofClock } from '../parameters/numbers.ts';
 import { VOLTS_PER_COUNT } from '../volts.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';
 

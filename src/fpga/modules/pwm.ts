@@ -4,7 +4,8 @@
  */
 import { block, type Field } from '../fields.ts';
 import { fpgaModule } from '../module.ts';
-import { acceptReal, type Parameter } from '../parameters.ts';
+import { acceptReal } from '../parameters/judging.ts';
+import type { Parameter } from '../parameters/parameter.ts';
 import { dsp, signal } from './dsp.ts';
 
 function pwm(name: 'pwm0' | 'pwm1') {

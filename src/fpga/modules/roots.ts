@@ -1,6 +1,7 @@
 /** Lists of zeros or poles as parameters: texts, since no settings tree knows complex numbers. */
 import { type Complex, parseComplex, printComplex } from '../complex.ts';
-import { type Parameter, show, type Words } from '../parameters.ts';
+import { show } from '../parameters/judging.ts';
+import type { Parameter, Words } from '../parameters/parameter.ts';
 
 /** More than 14 sections can ever use. */
 const MOST = 28;

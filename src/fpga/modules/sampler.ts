@@ -1,7 +1,9 @@
 /** Present values of all signals, and their statistics over a time. Names are PyRPL's hardware_modules/sampler.py. */
 
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import { always, level, type Parameter, real, software } from '../parameters.ts';
+import { always, level } from '../parameters/levels.ts';
+import { real } from '../parameters/numbers.ts';
+import { type Parameter, software } from '../parameters/parameter.ts';
 import { dsp, SIGNALS, type Signal } from './dsp.ts';
 import { namesIn, someOf } from './some-of.ts';
 

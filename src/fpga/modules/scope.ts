@@ -5,23 +5,10 @@
 import { CLOCK_HZ } from '../bus/bus.ts';
 import { block, type Memory, roundHalfEven } from '../fields.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import {
-  always,
-  bool,
-  choice,
-  counter,
-  derived,
-  fixed,
-  integer,
-  level,
-  oneOf,
-  powersOfTwo,
-  real,
-  type SignalOf,
-  scaleOf,
-  signalIn,
-  software,
-} from '../parameters.ts';
+import { bool, choice, oneOf, powersOfTwo } from '../parameters/choices.ts';
+import { always, level, type SignalOf, signalIn } from '../parameters/levels.ts';
+import { counter, derived, fixed, integer, real } from '../parameters/numbers.ts';
+import { scaleOf, software } from '../parameters/parameter.ts';
 import type { RegisterFile } from '../registers.ts';
 import { comparatorLimits, withinComparator } from '../volts.ts';
 import { dsp, signal } from './dsp.ts';

@@ -1,6 +1,7 @@
 /** A parameter that is one or several of some names, as text: `in1, pid0`. */
 import { nearest } from '../../nearest.ts';
-import { type Parameter, show, type Words } from '../parameters.ts';
+import { show } from '../parameters/judging.ts';
+import type { Parameter, Words } from '../parameters/parameter.ts';
 
 interface SomeOfOptions extends Words {
   /** As in `needs at least one signal`. */

@@ -5,7 +5,10 @@
 import { CLOCK_HZ } from '../bus/bus.ts';
 import { corners, nearestCorner } from '../filter.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
-import { acceptReal, bool, integer, name, oneOf, type Parameter, powersOfTwo, real, software } from '../parameters.ts';
+import { bool, name, oneOf, powersOfTwo } from '../parameters/choices.ts';
+import { acceptReal } from '../parameters/judging.ts';
+import { integer, real } from '../parameters/numbers.ts';
+import { type Parameter, software } from '../parameters/parameter.ts';
 import { signal } from './dsp.ts';
 import { equivalentNoiseBandwidth, WINDOWS } from './windows.ts';
 

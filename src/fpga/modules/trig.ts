@@ -5,7 +5,10 @@
 import { block } from '../fields.ts';
 import { filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
-import { bool, choice, counter, level, type Parameter, phase, scaleOf, signalIn } from '../parameters.ts';
+import { bool, choice } from '../parameters/choices.ts';
+import { level, signalIn } from '../parameters/levels.ts';
+import { counter, phase } from '../parameters/numbers.ts';
+import { type Parameter, scaleOf } from '../parameters/parameter.ts';
 import { comparatorLimits, withinComparator } from '../volts.ts';
 import { dsp, outputDirect, present, saturation, signal } from './dsp.ts';
 

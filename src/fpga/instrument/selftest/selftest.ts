@@ -5,7 +5,7 @@
 import { PitayadError, Refusal } from '../../../errors.ts';
 import type { ModuleDescription } from '../../description.ts';
 import { dsp } from '../../modules/dsp.ts';
-import { show } from '../../parameters.ts';
+import { show } from '../../parameters/judging.ts';
 import { VOLTS_PER_COUNT } from '../../volts.ts';
 import { type Client, isTrace, type Measurement } from '../instrument.ts';
 import { offValues } from '../off.ts';

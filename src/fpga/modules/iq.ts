@@ -8,6 +8,7 @@ import { filter, filterDelay, filterResponse, filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
 import { bool, choice } from '../parameters/choices.ts';
 import { level, outputIn, volts } from '../parameters/levels.ts';
+import { frequency, gain, phase } from '../parameters/numbers.ts';
 import { type Parameter, software } from '../parameters/parameter.ts';
 import type { FieldValue, RegisterFile } from '../registers.ts';
 import { dsp, outputDirect, present, saturation, signal, sync } from './dsp.ts';

@@ -1,13 +1,15 @@
 /**
  * `pitayad wire decode|encode`: captured bytes of either form to lines of JSON and back, for support and for tests. The
- * notation is that of notation.ts.
+ * notation is that of server/wire/notation/notation.ts.
  */
 import type { Command } from 'commander';
 import { PitayadError, ProtocolError } from './errors.ts';
 import { createDecoder } from './server/wire/decode.ts';
 import { encode } from './server/wire/encode.ts';
 import { captureLimits } from './server/wire/limits.ts';
-import { fromNotation, NotationError, toLine, toNotation } from './server/wire/notation.ts';
+import { fromNotation } from './server/wire/notation/from-notation.ts';
+import { NotationError, toLine } from './server/wire/notation/notation.ts';
+import { toNotation } from './server/wire/notation/to-notation.ts';
 import { dataClasses, exportClasses, type Form, type Kind, kinds, type WireValue } from './server/wire/values.ts';
 
 export interface WireOptions {

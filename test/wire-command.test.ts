@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'uvu';
-import { toLine } from '../src/server/wire/notation.ts';
+import { toLine } from '../src/server/wire/notation/notation.ts';
 import type { Kind } from '../src/server/wire/values.ts';
 import { decodeCapture, encodeCapture, type WireOptions } from '../src/wire-command.ts';
 import { kindOf, vectors } from './server/wire/vectors.ts';

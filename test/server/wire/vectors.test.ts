@@ -3,7 +3,9 @@ import fc from 'fast-check';
 import { test } from 'uvu';
 import { createDecoder } from '../../../src/server/wire/decode.ts';
 import { encode, UnsendableError } from '../../../src/server/wire/encode.ts';
-import { fromNotation, NotationError, toLine, toNotation } from '../../../src/server/wire/notation.ts';
+import { fromNotation } from '../../../src/server/wire/notation/from-notation.ts';
+import { NotationError, toLine } from '../../../src/server/wire/notation/notation.ts';
+import { toNotation } from '../../../src/server/wire/notation/to-notation.ts';
 import { kindOf, type Vector, vectors } from './vectors.ts';
 
 const all = [...vectors('v4'), ...vectors('v5')];

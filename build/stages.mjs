@@ -60,11 +60,14 @@ export async function runStages(names, bundle) {
   mkdirSync(logs, { recursive: true });
 
   const sums = { passed: 0, failed: 0, skipped: 0 };
+  /** In a line each, to be told once more at the end: a log may have been cut before that. */
+  const failures = [];
   const perform = async (stage) => {
     const start = performance.now();
     const result = await outcome(stage);
     for (const key of Object.keys(sums)) sums[key] += result[key];
     report(stage.name, result, (performance.now() - start) / 1000);
+    if (result.failed > 0) failures.push(...failuresOf(stage.name, result));
   };
   await perform({ name: 'bundle', run: () => bundle().then(() => ({ output: '1 passed, 0 failed', code: 0 })) });
   for (const group of groups(chosen)) {
@@ -75,6 +78,7 @@ export async function runStages(names, bundle) {
   }
 
   const { passed, failed, skipped } = sums;
+  if (failures.length > 0) say(`\n${failures.join('\n')}`);
   say(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return failed > 0 ? 1 : 0;
 }
@@ -129,6 +133,13 @@ function report(name, { passed, failed, skipped, why, output }, seconds) {
   const counts = [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ');
   say(`${name.padEnd(16)} ${seconds.toFixed(1).padStart(6)} s   ${counts}${why ? ` (${why})` : ''}`);
   if (failed > 0) say(tail(withoutSuccesses(output), 150).replace(/^/gm, '    | '));
+}
+
+/** What failed in a stage, as its program names it; else why the stage did. */
+function failuresOf(name, { output, why }) {
+  const named = [...output.matchAll(/^\s*(?:FAIL|FAILED|MISS)\s+(\S.*)$/gm)].map(([, what]) => what.slice(0, 200));
+  const all = named.length > 0 ? named.slice(0, 20) : [why ?? 'see above'];
+  return all.map((what) => `${name}: ${what}`);
 }
 
 /** uvu's output less the files in which all went well: a file's name, then a line of bullets. */

@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { createInterface, type Interface } from 'node:readline';
 import type { Readable } from 'node:stream';
@@ -17,6 +17,7 @@ import { openZmtp } from '../../src/server/leco/zmtp.ts';
 import { encodeMessage } from '../../src/server/leco/zmtp-bytes.ts';
 import { encode, encodeV4 } from '../../src/server/wire/encode.ts';
 import { type Form, fromPlain, str } from '../../src/server/wire/values.ts';
+import { boardEnvironment } from './board-environment.ts';
 
 const tenth = process.argv.includes('--tenth');
 const ROUNDS = tenth ? 100 : 1000;
@@ -40,6 +41,12 @@ interface Daemon {
   stop(): Promise<number | null>;
 }
 
+/** Counted page by page: VmRSS, and what Node tells, is a sum of counters that may be 2 MB behind. */
+function residentMB(pid: number | undefined): number {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  return Number(/^Rss: +(\d+) kB$/m.exec(text)?.[1]) / 1024;
+}
+
 async function start(more: readonly string[] = []): Promise<Daemon> {
   const daemon = spawn(
     process.execPath,
@@ -47,7 +54,7 @@ async function start(more: readonly string[] = []): Promise<Daemon> {
       ...['--expose-gc', '--require', './test/soak/probe.cjs', 'dist/pitayad.cjs', 'serve', '--bus', 'simulator'],
       ...['--listen', '127.0.0.1:0', '--no-discovery', '--log-format', 'json', ...more],
     ],
-    { stdio: ['ignore', 'pipe', 'inherit', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'inherit', 'pipe'], env: { ...process.env, ...boardEnvironment() } },
   );
   const log = createInterface({ input: daemon.stdout as Readable });
   const told: Interface = createInterface({ input: daemon.stdio[3] as Readable });
@@ -66,8 +73,8 @@ async function start(more: readonly string[] = []): Promise<Daemon> {
     async read() {
       const answer = once(told, 'line');
       daemon.kill('SIGUSR2');
-      const { open, rss } = JSON.parse(`${(await answer)[0]}`) as { open: Record<string, number>; rss: number };
-      return { open, descriptors: readdirSync(`/proc/${daemon.pid}/fd`).length, rssMB: rss / 2 ** 20 };
+      const open = JSON.parse(`${(await answer)[0]}`) as Record<string, number>;
+      return { open, descriptors: readdirSync(`/proc/${daemon.pid}/fd`).length, rssMB: residentMB(daemon.pid) };
     },
     async stop() {
       const exit = once(daemon, 'exit');
@@ -90,13 +97,19 @@ function judge(good: boolean, what: string): void {
 const openOf = ({ open: { Immediate: _, ...open }, descriptors }: Reading): string =>
   JSON.stringify({ ...open, descriptors });
 
-/** What is open once all connections are gone; they may take a moment. */
+/** What is open once all connections are gone, and the memory once V8's threads have given back what is free: a moment. */
 async function settled(daemon: Daemon, idle: Reading): Promise<Reading> {
-  for (let tries = 0; ; tries++) {
-    const reading = await daemon.read();
-    if (openOf(reading) === openOf(idle) || tries > 120) return reading;
+  let reading = await daemon.read();
+  for (let tries = 0; openOf(reading) !== openOf(idle) && tries < 120; tries++) {
     await sleep(100);
+    reading = await daemon.read();
   }
+  let { rssMB } = reading;
+  for (let more = 0; more < 5; more++) {
+    await sleep(200);
+    rssMB = Math.min(rssMB, (await daemon.read()).rssMB);
+  }
+  return { ...reading, rssMB };
 }
 
 /** @param rounds plays rounds `from` to `to`, each ended in a way of its own */

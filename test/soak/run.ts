@@ -14,6 +14,7 @@ import { parseArgs } from 'node:util';
 import { createDecoder } from '../../src/server/wire/decode.ts';
 import { encode } from '../../src/server/wire/encode.ts';
 import { type Form, fromPlain, type Kind, str, type WireValue } from '../../src/server/wire/values.ts';
+import { boardEnvironment } from './board-environment.ts';
 
 const { values: options } = parseArgs({
   options: { tenth: { type: 'boolean' }, seconds: { type: 'string' }, bus: { type: 'string', default: 'simulator' } },
@@ -225,7 +226,7 @@ const daemon = spawn(
     ...['dist/pitayad.cjs', 'serve', '--bus', options.bus, '--listen', '127.0.0.1:0'],
     ...['--no-discovery', '--log-format', 'json'],
   ],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
+  { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...boardEnvironment() } },
 );
 
 async function servedPort(): Promise<number> {

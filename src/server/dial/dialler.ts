@@ -13,15 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Instrument } from '../../fpga/instrument/instrument.ts';
 import { clientJournal } from '../../log.ts';
+import { backOff, type Pauses } from '../back-off.ts';
 import type { TraceEncoder } from '../data.ts';
 import { encodeV4 } from '../wire/encode.ts';
 import { str } from '../wire/values.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { type Device, type DialTarget, serverName } from './target.ts';
-
-/** Time until the next try, in ms: the first, doubled each time up to the last. */
-const FIRST_PAUSE_MS = 1000;
-const LAST_PAUSE_MS = 15_000;
 
 /** News are told at this pace, in ms: a stock server takes five messages a second, and some are answers. */
 const TICK_MS = 250;
@@ -45,7 +42,7 @@ export interface DiallerOptions {
   /** Why this address may not be dialled; undefined: it may. Asked before each try. */
   readonly refuse?: (address: string, self: Dialler) => string | undefined;
   /** In place of 1 s and 15 s, for tests; in ms. */
-  readonly pauses?: { readonly first: number; readonly last: number };
+  readonly pauses?: Pauses;
 }
 
 export interface Dialler {
@@ -60,13 +57,10 @@ export interface Dialler {
 
 export function startDialler(options: DiallerOptions): Dialler {
   const { target, device, refuse } = options;
-  const { first, last } = options.pauses ?? { first: FIRST_PAUSE_MS, last: LAST_PAUSE_MS };
   const log = options.log.child({ dialled: serverName(target), device: device.name });
+  const tries = backOff(log, attempt, options.pauses);
   let state = 'not tried yet';
-  let told: string | undefined;
   let address: string | undefined;
-  let pause = first;
-  let timer: NodeJS.Timeout | undefined;
   let wanted = true;
   let socket: Socket | undefined;
   let call: Call | undefined;
@@ -78,13 +72,7 @@ export function startDialler(options: DiallerOptions): Dialler {
       socket = undefined;
       call = undefined;
       address = undefined;
-      if (!wanted) return;
-      state = `${reason}; next try within ${pause / 1000} s`;
-      // A night without the computer is one line.
-      log[reason === told ? 'debug' : 'warn']({ reason, again_within_s: pause / 1000 }, 'not connected');
-      told = reason;
-      timer = setTimeout(attempt, pause).unref();
-      pause = Math.min(2 * pause, last);
+      if (wanted) state = tries.again(reason);
     });
   }
 
@@ -116,14 +104,13 @@ export function startDialler(options: DiallerOptions): Dialler {
         endSoon(open, true);
         return;
       }
-      told = undefined;
+      tries.connected();
       state = 'connected';
       log.info('connected');
       call = openCall({ ...options, log }, open);
       open.once('close', () => {
         why = call?.why ?? why;
-        // After a conversation the next try comes soon again.
-        if (call?.talked && call.why === undefined) pause = first;
+        if (call?.talked && call.why === undefined) tries.proved();
       });
     });
     return new Promise((resolve) => open.once('close', () => resolve(why)));
@@ -131,7 +118,7 @@ export function startDialler(options: DiallerOptions): Dialler {
 
   async function hangUp(): Promise<void> {
     wanted = false;
-    clearTimeout(timer);
+    tries.stop();
     const late = sleep(GOODBYE_MS + LINGER_MS, undefined, { ref: false });
     if (call) call.quit();
     await Promise.race([gone, late]);

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { Refusal } from '../../errors.ts';
 import type { Instrument } from '../../fpga/instrument/instrument.ts';
+import type { Pauses } from '../back-off.ts';
 import type { SharedTraces } from '../listen.ts';
 import { type Dialler, startDialler } from './dialler.ts';
 import { type DialTarget, findDevice, MAX_SERVERS, parseServer, parseTarget, serverName } from './target.ts';
@@ -33,7 +34,7 @@ export interface DiallingOptions {
   /** See DiallerOptions. */
   readonly resetOnDeath?: (socket: Socket) => void;
   /** Between tries, in ms; for tests. */
-  readonly pauses?: { readonly first: number; readonly last: number };
+  readonly pauses?: Pauses;
 }
 
 /** Dials nobody yet. */

@@ -11,15 +11,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Address } from '../../address.ts';
 import type { BoardIdentity, Instrument } from '../../fpga/instrument/instrument.ts';
+import { backOff, type Pauses } from '../back-off.ts';
 import type { SharedTraces } from '../listen.ts';
 import { devicesOf } from './devices.ts';
 import { namespaceOf } from './door.ts';
 import { type Link, openLink } from './link.ts';
 import { openStation } from './station.ts';
-
-/** Time until the next try, in ms: the first, doubled each time up to the last. */
-const FIRST_PAUSE_MS = 1000;
-const LAST_PAUSE_MS = 15_000;
 
 /** How often time-outs are looked at, in ms. */
 const TICK_MS = 250;
@@ -37,7 +34,7 @@ export interface JoinOptions {
   /** Told to the Coordinator; see `identityOf`. */
   readonly identity: Uint8Array;
   /** In place of 1 s and 15 s, for tests; in ms. */
-  readonly pauses?: { readonly first: number; readonly last: number };
+  readonly pauses?: Pauses;
 }
 
 export interface Joined {
@@ -49,7 +46,6 @@ export interface Joined {
 
 export function joinCoordinator(instrument: Instrument, log: Logger, options: JoinOptions): Joined {
   const { coordinator, traces, allowed, maxMessageBytes, maxQueuedBytes } = options;
-  const { first, last } = options.pauses ?? { first: FIRST_PAUSE_MS, last: LAST_PAUSE_MS };
   const { host, port } = coordinator;
   const where = isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
   const joinLog = log.child({ coordinator: where });
@@ -59,10 +55,7 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
   let link: Link | undefined;
   let socket: Socket | undefined;
   let wanted = true;
-  let pause = first;
-  let told: string | undefined;
   let state = 'not tried yet';
-  let timer: NodeJS.Timeout | undefined;
 
   const station = openStation({
     instrument,
@@ -74,6 +67,7 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
       else message.sent?.();
     },
   });
+  const tries = backOff(joinLog, () => void attempt(), options.pauses);
   const ticking = setInterval(() => station.tick(), TICK_MS).unref();
 
   async function attempt(): Promise<void> {
@@ -81,13 +75,7 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
     link = undefined;
     socket = undefined;
     station.disconnect();
-    if (!wanted) return;
-    state = `${reason}; next try within ${pause / 1000} s`;
-    // A night without the computer is one line.
-    joinLog[reason === told ? 'debug' : 'warn']({ reason, again_within_s: pause / 1000 }, 'not connected');
-    told = reason;
-    timer = setTimeout(() => void attempt(), pause).unref();
-    pause = Math.min(2 * pause, last);
+    if (wanted) state = tries.again(reason);
   }
 
   /** One connection from beginning to end; gives why there is none any more. */
@@ -121,8 +109,8 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
           maxQueuedBytes,
           log: joinLog,
           ready() {
-            told = undefined;
-            pause = first;
+            tries.connected();
+            tries.proved();
             state = 'connected';
             joinLog.info('connected');
             station.connect();
@@ -141,7 +129,7 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
     },
     async close() {
       wanted = false;
-      clearTimeout(timer);
+      tries.stop();
       await Promise.race([station.close(), sleep(GOODBYE_MS, undefined, { ref: false })]);
       clearInterval(ticking);
       link?.end();

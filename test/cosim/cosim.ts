@@ -9,13 +9,42 @@ import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import { identity, silent } from '../fpga/instrument/fixture.ts';
 
-/** The co-simulation's program; undefined: not built, and its tests are skipped. */
-export const program = process.env.PITAYAD_COSIM;
-
-/** Says by name what was skipped for want of it. */
-export function skipped(what: string): void {
+/**
+ * Tests that start the co-simulation as they need it.
+ * @param what is skipped, by this name, where the co-simulation is not built.
+ * @param declare is given the path of its program.
+ */
+export function withProgram(what: string, declare: (program: string) => void): void {
+  const program = process.env.PITAYAD_COSIM;
+  if (program !== undefined) {
+    declare(program);
+    return;
+  }
   console.log(`skipped: ${what}; PITAYAD_COSIM does not name the co-simulation (npm test builds it)`);
   test.skip(what);
+}
+
+/**
+ * Tests that share one instrument on one co-simulation; out1 comes back to in1, and out2 to in2.
+ * @param declare is given what they share, which is there when they run.
+ */
+export function withInstrument(what: string, declare: (bench: () => OnCosim) => void): void {
+  withProgram(what, (program) => declare(shared(() => onCosim(program))));
+}
+
+/** What the tests of a file share, started before the first of them and ended after the last. */
+export function shared<T extends { end(): Promise<void> }>(start: () => Promise<T>): () => T {
+  let on: T | undefined;
+  test.before(async () => {
+    on = await start();
+  });
+  test.after(async () => {
+    await on?.end();
+  });
+  return () => {
+    if (!on) throw new Error('The co-simulation did not start.');
+    return on;
+  };
 }
 
 /** Its time runs 73 times slower than real time, or more on a busy machine; in s. */
@@ -44,6 +73,7 @@ async function listening(child: ChildProcess, path: string): Promise<number> {
 export interface Cosimulation {
   /** `monitor:HOST:PORT` */
   readonly place: string;
+  readonly port: number;
   readonly bus: RegisterBus;
   end(): Promise<void>;
 }
@@ -55,6 +85,7 @@ export async function cosimulation(path: string, ...options: readonly string[]):
   const bus = await openMonitor({ host: '127.0.0.1', port, window: WINDOW, timeout: ANSWER_TIMEOUT });
   return {
     place: `monitor:127.0.0.1:${port}`,
+    port,
     bus,
     async end() {
       await bus.close();
@@ -76,10 +107,11 @@ export interface OnCosim extends Cosimulation {
  * @param options as on the co-simulation's command line; by default out1 comes back to in1, and out2 to in2
  */
 export async function onCosim(path: string, ...options: readonly string[]): Promise<OnCosim> {
-  const { place, bus, end } = await cosimulation(path, ...(options.length > 0 ? options : ['--loopback']));
+  const { place, port, bus, end } = await cosimulation(path, ...(options.length > 0 ? options : ['--loopback']));
   const instrument = await openInstrument({ bus, identity, log: silent, freshlyLoaded: true });
   return {
     place,
+    port,
     bus,
     instrument,
     async command(text) {

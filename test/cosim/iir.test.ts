@@ -6,28 +6,13 @@ import { readPhasor } from '../../src/fpga/instrument/phasor.ts';
 import { iqRegisters } from '../../src/fpga/modules/iq.ts';
 import { registerFile } from '../../src/fpga/registers.ts';
 import { client } from '../fpga/instrument/fixture.ts';
-import { type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { withInstrument } from './cosim.ts';
 
 const me = client('filter');
 const FREQUENCY = 0x4035_0108;
 const CYCLES = { averages: 125_000, sleep: 25_000 };
 
-if (program === undefined) {
-  skipped('the iir filter on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
-  test.before(async () => {
-    on = await onCosim(path);
-  });
-  test.after(async () => {
-    await on?.end();
-  });
-  const bench = (): OnCosim => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    return on;
-  };
-
+withInstrument('the iir filter on the live Verilog', (bench) => {
   /** Complex gain of the filter at frequencies that have whole periods in the sums: iq0 drives it and listens to it. */
   async function measured(frequencies: readonly number[]): Promise<readonly Complex[]> {
     const { bus, instrument } = bench();
@@ -129,6 +114,6 @@ if (program === undefined) {
     await instrument.configure(me, 'iir', { on: true });
     assert.deepEqual(await instrument.get('iir', ['overflow']), { overflow: 'no overflow' });
   });
-}
+});
 
 test.run();

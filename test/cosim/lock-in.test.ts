@@ -7,7 +7,7 @@ import { readPhasor } from '../../src/fpga/instrument/phasor.ts';
 import { iqRegisters } from '../../src/fpga/modules/iq.ts';
 import { registerFile } from '../../src/fpga/registers.ts';
 import { client } from '../fpga/instrument/fixture.ts';
-import { GRAB_TIMEOUT, type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
 const me = client('lock-in');
 const COUNTS = 8192;
@@ -32,22 +32,7 @@ const FREQUENCY = 0x4035_0108;
 /** Clocks that are summed up, and that pass before: whole periods of all frequencies below. */
 const CYCLES = { averages: 125_000, sleep: 2000 };
 
-if (program === undefined) {
-  skipped('the lock-ins on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
-  test.before(async () => {
-    on = await onCosim(path);
-  });
-  test.after(async () => {
-    await on?.end();
-  });
-  const bench = (): OnCosim => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    return on;
-  };
-
+withInstrument('the lock-ins on the live Verilog', (bench) => {
   /** Amplitude and phase that iq0 sees at frequencies, each over its own amplitude; and the frequencies taken. */
   async function transfer(
     settings: Record<string, unknown>,
@@ -169,6 +154,6 @@ if (program === undefined) {
       await command('adc 1 loopback:8,1,0,1');
     }
   });
-}
+});
 
 test.run();

@@ -5,30 +5,16 @@
 import { test } from 'uvu';
 import { client } from '../fpga/instrument/fixture.ts';
 import { type Bench, checks, freshness } from '../fpga/instrument/loopback-battery.ts';
-import { GRAB_TIMEOUT, type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
-if (program === undefined) {
-  skipped('the loopback battery on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
-
-  test.before(async () => {
-    on = await onCosim(path);
-  });
-
-  test.after(async () => {
-    await on?.end();
-  });
-
+withInstrument('the loopback battery on the live Verilog', (on) => {
   const bench = (): Bench => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    const { instrument, bus } = on;
+    const { instrument, bus } = on();
     return { instrument, bus, client: client('battery'), timeout: GRAB_TIMEOUT };
   };
   for (const { name, run } of checks) test(name, () => run(bench()));
 
   test('no trace from before a move', () => freshness(bench(), 25));
-}
+});
 
 test.run();

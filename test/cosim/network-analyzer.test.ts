@@ -4,7 +4,7 @@ import { test } from 'uvu';
 import { type Complex, divide, magnitude, multiply, real, turn } from '../../src/fpga/complex.ts';
 import type { Curve } from '../../src/fpga/instrument/instrument.ts';
 import { client } from '../fpga/instrument/fixture.ts';
-import { GRAB_TIMEOUT, type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
 const me = client('analyst');
 const CLOCK = 8e-9;
@@ -12,23 +12,15 @@ const PLANT = { gain: 0.8, corner: 20e3, delay: 50 };
 /** Clocks to out1 and from in1, beside the delay of the plant: 5 and 1. */
 const PATH = { atLeast: 5, atMost: 7 };
 
-if (program === undefined) {
-  skipped('the network analyzer on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
+withInstrument('the network analyzer on the live Verilog', (bench) => {
   test.before(async () => {
-    on = await onCosim(path);
-    await on.command(`adc 1 plant:${PLANT.gain},${PLANT.corner},${PLANT.delay},0,1`);
-  });
-  test.after(async () => {
-    await on?.end();
+    await bench().command(`adc 1 plant:${PLANT.gain},${PLANT.corner},${PLANT.delay},0,1`);
   });
 
   async function sweep(settings: Record<string, unknown>): Promise<{ frequency: number; found: Complex }[]> {
-    if (!on) throw new Error('The co-simulation did not start.');
-    await on.instrument.configure(me, 'networkanalyzer', settings);
-    const curve = (await on.instrument.grab(me, 'networkanalyzer', { timeout: GRAB_TIMEOUT }).result) as Curve;
+    const { instrument } = bench();
+    await instrument.configure(me, 'networkanalyzer', settings);
+    const curve = (await instrument.grab(me, 'networkanalyzer', { timeout: GRAB_TIMEOUT }).result) as Curve;
     const values = (name: string) => curve.quantities.find((one) => one.name === name)?.channels[0]?.values;
     const [re, im, size] = ['Real part', 'Imaginary part', 'Magnitude'].map(values);
     return [...(curve.axis?.values ?? [])].map((frequency, k) => {
@@ -110,8 +102,7 @@ if (program === undefined) {
   });
 
   test('amplitude 0: what is there, in V', async () => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    await on.instrument.configure(me, 'asg0', {
+    await bench().instrument.configure(me, 'asg0', {
       frequency: 1e5,
       amplitude: 0.5,
       output_direct: 'off',
@@ -131,6 +122,6 @@ if (program === undefined) {
     });
     assert.ok(Math.abs(magnitude(one?.found ?? real(0)) - 0.5) < 3e-3, `${magnitude(one?.found ?? real(0))} V`);
   });
-}
+});
 
 test.run();

@@ -5,7 +5,7 @@ import assert from 'node:assert';
 import { test } from 'uvu';
 import type { Trace } from '../../src/fpga/instrument/instrument.ts';
 import { client } from '../fpga/instrument/fixture.ts';
-import { GRAB_TIMEOUT, type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
 const me = client('pid');
 const COUNTS = 8192;
@@ -50,26 +50,14 @@ const SCOPE = {
   rolling_mode: false,
 };
 
-if (program === undefined) {
-  skipped('step responses of the PIDs on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
-  test.before(async () => {
-    on = await onCosim(path);
-  });
-  test.after(async () => {
-    await on?.end();
-  });
-
+withInstrument('step responses of the PIDs on the live Verilog', (bench) => {
   /** What went in and what came out, in counts, and where the step at time 0 is. */
   const record = async (
     generator: Record<string, unknown>,
     pid: Record<string, unknown>,
     scope: Record<string, unknown> = {},
   ): Promise<{ input: number[]; output: number[]; zero: number; trace: Trace }> => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    const { instrument } = on;
+    const { instrument } = bench();
     await instrument.configure(me, 'asg0', { ...STEPS, ...generator });
     await instrument.configure(me, 'pid0', { ...IDLE, ...pid });
     const config = { ...SCOPE, decimation: 1, ...scope };
@@ -113,11 +101,11 @@ if (program === undefined) {
   });
 
   test('I: the ramp has the slope of its unity-gain frequency, and stops at the limits of the integrator', async () => {
-    if (!on) throw new Error('The co-simulation did not start.');
+    const { instrument, bus } = bench();
     for (const i of [2000, -5000]) {
       // A period of 131 µs: half of it up, half of it down.
       const { input, output, zero, trace } = await record({ frequency: 125e6 / 16384, amplitude: 0.25 }, { i });
-      const { i: taken } = (await on.instrument.get('pid0', ['i'])) as { i: number };
+      const { i: taken } = (await instrument.get('pid0', ['i'])) as { i: number };
       const error = (input[zero] ?? 0) / COUNTS;
       const wanted = 2 * Math.PI * taken * error;
       const [from, to] = [zero + 100, zero + 7000];
@@ -125,10 +113,10 @@ if (program === undefined) {
       assert.ok(Math.abs(slope / wanted - 1) < 2e-3, `${slope} V/s, not ${wanted}`);
     }
     // Wind-up: 0.5 V for long; the integrator stops at +4 V, its output at +1 V.
-    await on.instrument.configure(me, 'asg0', { ...STEPS, waveform: 'dc', offset: 0.5 });
-    await on.instrument.configure(me, 'pid0', { ...IDLE, i: 38_000 });
-    for (let k = 0; k < 2000; k++) await on.bus.read(0x4000_0000);
-    const { ival, current_output_signal: out } = await on.instrument.get('pid0', ['ival', 'current_output_signal']);
+    await instrument.configure(me, 'asg0', { ...STEPS, waveform: 'dc', offset: 0.5 });
+    await instrument.configure(me, 'pid0', { ...IDLE, i: 38_000 });
+    for (let k = 0; k < 2000; k++) await bus.read(0x4000_0000);
+    const { ival, current_output_signal: out } = await instrument.get('pid0', ['ival', 'current_output_signal']);
     assert.equal(ival, 32767 / COUNTS);
     assert.equal(out, 8191 / COUNTS);
   });
@@ -166,43 +154,43 @@ if (program === undefined) {
   });
 
   test('paused: the proportional part is silent, the integrator holds', async () => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    await on.instrument.configure(me, 'asg0', { ...STEPS, waveform: 'dc', offset: 0.1 });
-    await on.instrument.configure(me, 'pid0', { ...IDLE, p: 1, i: 1000, ival: 0.3, paused: true });
-    await on.instrument.configure(me, 'pid0', { ival: 0.3 });
+    const { instrument } = bench();
+    await instrument.configure(me, 'asg0', { ...STEPS, waveform: 'dc', offset: 0.1 });
+    await instrument.configure(me, 'pid0', { ...IDLE, p: 1, i: 1000, ival: 0.3, paused: true });
+    await instrument.configure(me, 'pid0', { ival: 0.3 });
     for (let k = 0; k < 20; k++) {
-      const { ival, current_output_signal: out } = await on.instrument.get('pid0', ['ival', 'current_output_signal']);
+      const { ival, current_output_signal: out } = await instrument.get('pid0', ['ival', 'current_output_signal']);
       assert.equal(ival, Math.round(0.3 * COUNTS) / COUNTS);
       assert.equal(out, ival);
     }
   });
 
   test('differential: the setpoint is the partner’s input', async () => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    await on.instrument.configure(me, 'asg0', { ...STEPS, waveform: 'dc', offset: 1000 / COUNTS });
-    await on.instrument.configure(me, 'asg1', { ...STEPS, waveform: 'dc', offset: 300 / COUNTS });
-    await on.instrument.configure(me, 'pid1', { input: 'asg1' });
-    await on.instrument.configure(me, 'pid0', { ...IDLE, p: 1, differential_mode_enabled: true });
-    const { current_output_signal: out } = await on.instrument.get('pid0', ['current_output_signal']);
+    const { instrument } = bench();
+    await instrument.configure(me, 'asg0', { ...STEPS, waveform: 'dc', offset: 1000 / COUNTS });
+    await instrument.configure(me, 'asg1', { ...STEPS, waveform: 'dc', offset: 300 / COUNTS });
+    await instrument.configure(me, 'pid1', { input: 'asg1' });
+    await instrument.configure(me, 'pid0', { ...IDLE, p: 1, differential_mode_enabled: true });
+    const { current_output_signal: out } = await instrument.get('pid0', ['current_output_signal']);
     assert.equal(out, 700 / COUNTS);
   });
 
   test('closed around a plant: the input comes to the setpoint, with the time constant of the loop', async () => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    await on.command('adc 1 plant:0.8,20e3,8,0,1');
+    const { instrument, command } = bench();
+    await command('adc 1 plant:0.8,20e3,8,0,1');
     try {
       const i = -3000;
-      await on.instrument.configure(me, 'pid0', { ...IDLE, input: 'in1', output_direct: 'out1', i, setpoint: -0.1 });
+      await instrument.configure(me, 'pid0', { ...IDLE, input: 'in1', output_direct: 'out1', i, setpoint: -0.1 });
       // The trigger is the step of the setpoint: a change of in1 through 0.
       const config = { ...SCOPE, input1: 'in1', decimation: 8 };
-      const grab = on.instrument.grab(me, 'scope', { config, timeout: GRAB_TIMEOUT });
+      const grab = instrument.grab(me, 'scope', { config, timeout: GRAB_TIMEOUT });
       let over = false;
       const end = (): void => {
         over = true;
       };
       void grab.result.then(end, end);
       await new Promise((resolve) => setTimeout(resolve, 1500));
-      if (!over) await on.instrument.configure(me, 'pid0', { setpoint: 0.2 });
+      if (!over) await instrument.configure(me, 'pid0', { setpoint: 0.2 });
       const trace = await grab.result;
       const [input] = trace.channels;
       const counts = [...(input?.counts ?? [])];
@@ -215,9 +203,9 @@ if (program === undefined) {
       const tau = (at - from) * trace.dt;
       assert.ok(tau > 0.6 * wanted && tau < 1.4 * wanted, `time constant ${tau} s, not near ${wanted} s`);
     } finally {
-      await on.command('adc 1 loopback:8,1,0,1');
+      await command('adc 1 loopback:8,1,0,1');
     }
   });
-}
+});
 
 test.run();

@@ -14,7 +14,7 @@ import { test } from 'uvu';
 import type { RegisterBus } from '../../src/fpga/bus/bus.ts';
 import { serveMonitor } from '../../src/fpga/bus/monitor-server.ts';
 import { type BoardClient, connectBoard } from '../../src/server/client.ts';
-import { cosimulation, program, skipped } from './cosim.ts';
+import { cosimulation, withProgram } from './cosim.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -103,15 +103,11 @@ async function settingsOf(board: BoardClient): Promise<Record<string, unknown>> 
   );
 }
 
-if (program === undefined) {
-  skipped('a daemon that comes back while a PID holds a plant');
-} else {
-  const path = program;
-
+withProgram('a daemon that comes back while a PID holds a plant', (program) => {
   test('ended or killed and back while a PID holds a plant: no step, and not one write', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pitayad-restart-'));
     const started = new Set<ChildProcess>();
-    const cosim = await cosimulation(path, ...PLANT);
+    const cosim = await cosimulation(program, ...PLANT);
     const { bus } = cosim;
     const log: Access[] = [];
     const proxy = await serveMonitor(recorder(bus, log), { host: '127.0.0.1', port: 0, maxClients: 2 });
@@ -164,6 +160,6 @@ if (program === undefined) {
       rmSync(folder, { recursive: true });
     }
   });
-}
+});
 
 test.run();

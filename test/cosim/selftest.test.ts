@@ -6,7 +6,7 @@ import { test } from 'uvu';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import type { Finding, SelftestReport } from '../../src/fpga/instrument/selftest/figures.ts';
 import { identity, silent } from '../fpga/instrument/fixture.ts';
-import { GRAB_TIMEOUT, type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
@@ -30,22 +30,7 @@ const failed = ({ findings }: SelftestReport): string[] =>
     .filter(({ passed }) => !passed)
     .map(({ check, figure, failure }: Finding) => figure?.what ?? failure ?? check);
 
-if (program === undefined) {
-  skipped('the self-test on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
-  test.before(async () => {
-    on = await onCosim(path);
-  });
-  test.after(async () => {
-    await on?.end();
-  });
-  const bench = (): OnCosim => {
-    if (!on) throw new Error('The co-simulation did not start.');
-    return on;
-  };
-
+withInstrument('the self-test on the live Verilog', (bench) => {
   for (const loop of ['cables', 'digital']) {
     test(`it passes by ${loop}, and leaves all settings as they were`, async () => {
       const { instrument, place } = bench();
@@ -111,6 +96,6 @@ if (program === undefined) {
       }
     });
   }
-}
+});
 
 test.run();

@@ -4,25 +4,14 @@ import { test } from 'uvu';
 import type { Curve } from '../../src/fpga/instrument/instrument.ts';
 import { DISPLAY_UNITS } from '../../src/fpga/modules/spectrum-analyzer.ts';
 import { client } from '../fpga/instrument/fixture.ts';
-import { GRAB_TIMEOUT, type OnCosim, onCosim, program, skipped } from './cosim.ts';
+import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
 const me = client('analyst');
 const AMPLITUDE = 0.5;
 
-if (program === undefined) {
-  skipped('the spectrum analyzer on the live Verilog');
-} else {
-  const path = program;
-  let on: OnCosim | undefined;
-  test.before(async () => {
-    on = await onCosim(path);
-  });
-  test.after(async () => {
-    await on?.end();
-  });
-
+withInstrument('the spectrum analyzer on the live Verilog', (bench) => {
   async function generate(frequency: number): Promise<void> {
-    await on?.instrument.configure(me, 'asg0', {
+    await bench().instrument.configure(me, 'asg0', {
       waveform: 'sin',
       amplitude: AMPLITUDE,
       offset: 0,
@@ -34,8 +23,7 @@ if (program === undefined) {
 
   /** Frequency and height of the highest point, and the resolution. */
   async function highest(settings: Record<string, unknown>) {
-    if (!on) throw new Error('The co-simulation did not start.');
-    const { instrument } = on;
+    const { instrument } = bench();
     await instrument.configure(me, 'spectrumanalyzer', settings);
     const curve = (await instrument.grab(me, 'spectrumanalyzer', { timeout: GRAB_TIMEOUT }).result) as Curve;
     const line = curve.quantities[0]?.channels[0]?.values ?? new Float64Array();
@@ -95,11 +83,11 @@ if (program === undefined) {
       const mirrored = spectrum[Math.round(spectrum.length * (0.5 - offset / (125e6 / 256)))] ?? 1;
       assert.ok(mirrored < 0.01 * AMPLITUDE, `${mirrored} V mirrored`);
     }
-    assert.deepEqual(await on?.instrument.get('iq2', ['frequency', 'output_signal']), {
+    assert.deepEqual(await bench().instrument.get('iq2', ['frequency', 'output_signal']), {
       frequency: 0,
       output_signal: 'quadrature',
     });
   });
-}
+});
 
 test.run();

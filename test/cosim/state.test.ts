@@ -8,7 +8,7 @@ import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import { importPyrpl } from '../../src/import-pyrpl.ts';
 import { client, identity, silent } from '../fpga/instrument/fixture.ts';
-import { onCosim, program, skipped } from './cosim.ts';
+import { onCosim, withProgram } from './cosim.ts';
 
 const me = client('state');
 const lab = importPyrpl(readFileSync(new URL('../import-pyrpl/lab.yml', import.meta.url), 'utf8'));
@@ -21,15 +21,11 @@ const WANTED: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   pwm1: { input: 'out2' },
 };
 
-if (program === undefined) {
-  skipped('a daemon that comes back to the live Verilog');
-} else {
-  const path = program;
-
+withProgram('a daemon that comes back to the live Verilog', (program) => {
   test('it finds everything as it was, and writes nothing', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'pitayad-back-'));
     const statePath = join(folder, 'state.json');
-    const on = await onCosim(path);
+    const on = await onCosim(program);
     const { bus } = on;
     const start = (options: { statePath?: string } = {}) =>
       openInstrument({ bus, identity, log: silent, freshlyLoaded: false, ...options });
@@ -60,7 +56,7 @@ if (program === undefined) {
       rmSync(folder, { recursive: true });
     }
   });
-}
+});
 
 /** What no register tells. */
 const UNTOLD = [

@@ -154,7 +154,7 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
   const { instrument, target, device, log, encodeTrace, turn, maxQueuedBytes, resetOnDeath } = options;
   const journal = clientJournal(log);
   let why: string | undefined;
-  let mute = false;
+  let warned = false;
 
   const conversation: Conversation = openConversation({
     instrument,
@@ -166,7 +166,8 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
     ...(turn ? { turn } : {}),
     outlet: { send, leave },
   });
-  // By its first word it has read ours: from now on a reset is less harm than the end of a daemon that is killed.
+  // By its first word it has read ours: from now on a reset is less harm than the end of a daemon that is killed. Not
+  // every harm: a server that sends before it reads takes the reset for that alone, and then spins like the others.
   socket.once('data', () => resetOnDeath?.(socket));
   socket.on('data', (chunk: Buffer) => conversation.receive(chunk));
   socket.on('end', () => socket.end());
@@ -203,12 +204,11 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
   }
 
   function look(): void {
-    if (conversation.tick() === 'lives') {
-      mute = false;
-    } else if (conversation.heard) {
+    if (conversation.tick() === 'lives') return;
+    if (conversation.heard) {
       drop('it does not answer any more: its plug-in is switched off, or the computer is');
-    } else if (!mute) {
-      mute = true;
+    } else if (!warned) {
+      warned = true;
       log.warn(
         'connected, but the server has answered nothing yet; a TCPServer plug-in that a connection without Quit has hung answers nobody until PyMoDAQ is started again',
       );
@@ -223,7 +223,7 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
       return conversation.heard;
     },
     get state() {
-      return mute ? 'connected, without an answer yet' : 'connected';
+      return conversation.heard ? 'connected' : 'connected, without an answer yet';
     },
     quit() {
       conversation.quit();

@@ -6,8 +6,11 @@
 /** A server that has said nothing for so long is asked, in ms. */
 const QUIET_MS = 5000;
 
-/** The first time it is asked so soon, in ms: the answer tells that it has read the type word. */
-const FIRST_MS = 1000;
+/**
+ * The first time it is asked so soon, in ms: with the first tick, when the settings are told. The answer tells that it has
+ * read the type word, and until then the end of a killed daemon would hang it.
+ */
+const FIRST_MS = 200;
 
 /** It has so long to give it, in ms: it reads a message in 0.2 s, and may have some before this one. */
 const SIGN_MS = 10_000;

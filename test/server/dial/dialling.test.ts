@@ -46,13 +46,16 @@ const at = (port: number): string => `127.0.0.1:${port}`;
 test('it greets at once, answers, and takes its leave', () =>
   dialling(async ({ dialling }) => {
     const server = await stockServer();
+    server.mute = true;
     const dialled = dialling.dial(at(server.port), 'asg0.frequency');
     assert.deepEqual(dialled, { server: at(server.port), device: 'asg0.frequency', state: 'not tried yet' });
     await eventually(() => server.connections[0]?.words.length === 2, 'greeting');
     assert.deepEqual(server.connections[0]?.words, ['ACTUATOR', 'Infos']);
-    assert.equal(dialling.list()[0]?.state, 'connected');
+    assert.equal(dialling.list()[0]?.state, 'connected, without an answer yet');
+    server.mute = false;
     server.connections[0]?.socket.write(encodeV4(str('get_actuator_value')));
     await eventually(() => server.connections[0]?.words.length === 3, 'an answer');
+    assert.equal(dialling.list()[0]?.state, 'connected');
     const start = performance.now();
     assert.equal((await dialling.hangUp(at(server.port))).state, 'hung up');
     assert.ok(performance.now() - start < 500);
@@ -88,6 +91,18 @@ test('nobody listens, then somebody, then nobody, then somebody: one line in the
   assert.ok(more.length <= 1, `${more}`);
   assert.equal(lines.filter(({ msg }) => msg === 'connected').length, 2);
 });
+
+test('it is connected when the server has answered, which it is asked to at once', () =>
+  dialling(async ({ dialling }) => {
+    const server = await stockServer();
+    dialling.dial(at(server.port), 'asg0.frequency');
+    await eventually(() => dialling.list()[0]?.state === 'connected', 'an answer');
+    assert.deepEqual(
+      server.connections[0]?.messages.map(({ word }) => word),
+      ['ACTUATOR', 'Infos', 'Status'],
+    );
+    return [server];
+  }));
 
 test('one connection a server, by whatever name', () =>
   dialling(async ({ dialling }) => {

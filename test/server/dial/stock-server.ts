@@ -11,6 +11,7 @@ import { clientWords, type Message, reader } from './by-hand.ts';
 export interface StockConnection {
   readonly socket: Socket;
   readonly messages: Message[];
+  /** Of the messages, without `Status`: for a sign of life it is asked at any time. */
   readonly words: string[];
   /** What the plug-in would not have survived. */
   readonly harm: string | undefined;
@@ -56,7 +57,7 @@ export async function stockServer(port = 0): Promise<StockServer> {
     socket.on('data', (piece) => {
       for (const message of read(piece)) {
         messages.push(message);
-        words.push(message.word);
+        if (message.word !== 'Status') words.push(message.word);
         if (self.mute) continue;
         if (message.word === 'Status') socket.write(encodeV4(str('Status')));
         if (message.word === 'Quit') socket.end();

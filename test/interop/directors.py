@@ -76,16 +76,16 @@ class Viewer(Director):
         assert pump(lambda: len(self.frames) > before, seconds), f"no data within {seconds} s: {self.texts[-3:]}"
         return self.frames[-1][0]
 
-    def grab(self, seconds: float) -> tuple[float, int]:
-        """Grabs on and on; gives the rate of frames that it took, and how many came 0.5 s after the end or later."""
+    def grab(self, count: int) -> tuple[float, int]:
+        """Grabs on and on until it took so many frames; gives their rate, and how many came 0.5 s after the end."""
         start, first = time.monotonic(), len(FRAMES)
         self.module.grab_data(grab_state=True, snap_state=False)
-        pump(seconds=seconds)
+        assert pump(lambda: len(FRAMES) >= first + count, 20), f"{len(FRAMES) - first} frames in 20 s"
         self.module.stop_grab()
         end = time.monotonic()
-        count = sum(moment <= end for moment in FRAMES[first:])
+        taken = sum(moment <= end for moment in FRAMES[first:])
         pump(seconds=1.5)
-        return count / (end - start), sum(moment > end + 0.5 for moment in FRAMES)
+        return taken / (end - start), sum(moment > end + 0.5 for moment in FRAMES)
 
 
 class Mover(Director):
@@ -115,4 +115,3 @@ class Mover(Director):
             getattr(self.module, order)(DataActuator("target", data=float(value), units=units or self.module.units))
         assert pump(lambda: len(self.done) > before, seconds), f"no move_done within {seconds} s: {self.texts[-3:]}"
         return float(self.done[-1].value(self.module.units))
-

@@ -44,7 +44,7 @@ with check("a move is done when it has settled, not before"):
     mover.move("move_abs", 0.25)
     took = time.monotonic() - start
     note(f"{took:.2f} s")
-    assert 0.55 < took < 2.0, took
+    assert 0.55 < took < 10, took
 
 with check("stop ends the settling"):
     mover.setting("settle").setValue(30.0)

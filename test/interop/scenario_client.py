@@ -17,7 +17,7 @@ from typing import Any
 
 import checks
 import numpy as np
-from checks import check, note
+from checks import check, note, soon
 from daemon import Daemon, wait_for
 from pymodaq_plugins_pitayad import Board, Late, Lost, NotProtocol, Refused
 from pymodaq_plugins_pitayad.hardware import connection as connections
@@ -244,20 +244,32 @@ with check("traces, fresh after each setting"):
     part = board.scope.grab(points=100, start=50)
     assert len(part) == 100
 
+
+def acquiring() -> bool:
+    """Whether the scope is at work, as the board says."""
+    return board.status()["acquisitions"]["scope"] is not None
+
+
 with check("stopping a grab of 8.6 s, and a slow grab delays no setting"):
     board.scope.decimation = 65536
-    outcome: Future[Any] = Future()
-    grab = board.scope.start_grab(outcome.set_result)
-    time.sleep(0.3)
-    start = time.monotonic()
-    board.asg0.frequency = 1000
-    board.asg0.position("frequency")
-    assert time.monotonic() - start < 0.2
-    start = time.monotonic()
-    grab.stop()
-    stopped = outcome.result(2)
-    assert isinstance(stopped, Refused) and time.monotonic() - start < 0.2, stopped
-    note(stopped)
+
+    def stopped() -> float:
+        outcome: Future[Any] = Future()
+        grab = board.scope.start_grab(outcome.set_result)
+        assert wait_for(acquiring)
+        start = time.monotonic()
+        board.asg0.frequency = 1000
+        board.asg0.position("frequency")
+        assert time.monotonic() - start < 4, "the setting waited for the grab"
+        start = time.monotonic()
+        grab.stop()
+        end = outcome.result(10)
+        took = time.monotonic() - start
+        assert isinstance(end, Refused), end
+        note(end)
+        return took
+
+    soon(stopped, 0.2)
     board.scope.decimation = 8
     try:
         board.scope.set(trigger_source="ch1_positive_edge", threshold=0.99, hysteresis=0.0)
@@ -277,17 +289,21 @@ with check("changes and their end are told; a lost board is said at once and com
     waiting: Future[Any] = Future()
     board.scope.decimation = 65536
     board.scope.start_grab(waiting.set_result)
-    time.sleep(0.2)
+    assert wait_for(acquiring)
     daemon.kill()
-    assert isinstance(waiting.result(2), Lost)
-    assert wait_for(lambda: any(event.kind == "lost" for event in events), 2)
-    start = time.monotonic()
-    try:
-        board.asg0.get()
-        raise AssertionError("an answer from the dead")
-    except Lost as lost:
-        assert time.monotonic() - start < 0.1
-        note(lost)
+    assert isinstance(waiting.result(10), Lost)
+    assert wait_for(lambda: any(event.kind == "lost" for event in events))
+
+    def refused() -> float:
+        start = time.monotonic()
+        try:
+            board.asg0.get()
+            raise AssertionError("an answer from the dead")
+        except Lost as lost:
+            note(lost)
+            return time.monotonic() - start
+
+    soon(refused, 0.1)
     daemon.start()
     assert wait_for(lambda: any(event.kind == "back" for event in events), 8), events
     assert board.asg0.get("frequency") and len(board.scope.grab()) > 16000

@@ -227,7 +227,7 @@ with check("the plug-in is switched off and on: the board is there again"):
 
 
 def answered(seconds: float = 20.0) -> bool:
-    """Whether every server that is dialled has answered: before, the board cannot know that it has read the type word."""
+    """Whether every dialled server has answered: before, the board cannot know that it has read the type word."""
 
     def all_connected() -> bool:
         pump(seconds=0.2)

@@ -121,10 +121,10 @@ with check("all at once: both detectors grab while the actuators move"):
     for step in range(3):
         assert abs(move("frequency", 1e6 * (step + 1)) - 1e6 * (step + 1)) < 120
         pump(seconds=0.2)
+    assert pump(lambda: all(len(frames) > 1 for frames in counts.values()), 20), counts
     for title in counts:
         modules[title].stop_grab()
     note({title: len(frames) for title, frames in counts.items()}, "frames")
-    assert all(len(frames) > 1 for frames in counts.values())
     pump(seconds=1)
 
 daemon.stop()

@@ -55,12 +55,12 @@ with check("nothing of ours is installed"):
 # The board was on first.
 daemon = Daemon(more=["--leco-coordinator", f"127.0.0.1:{port}"])
 prepare()
-pump(seconds=1)
+in_vain = wait_for(lambda: any("nobody listens" in str(line.get("reason")) for line in daemon.lines), 15)
 coordinator = start_coordinator("labpc")
 
 with check("the board finds a Coordinator that was started after it, and signs in all its devices"):
     note(f"signed in after {signed_in(0):.1f} s")
-    assert daemon.lines and any("nobody listens" in str(line.get("reason")) for line in daemon.lines)
+    assert in_vain, "it never said that nobody listens"
 
 viewer, mover = Viewer("1D"), Mover()
 
@@ -74,9 +74,9 @@ with check("viewer and move, under the host's name, for several boards may be in
     works()
 
 with check("a continuous grab, and its end"):
-    rate, late = viewer.grab(2)
+    rate, late = viewer.grab(5)
     note(f"{rate:.0f} frames/s")
-    assert rate > 2 and late == 0
+    assert late == 0
 
 with check("the daemon is killed and comes back: the Coordinator knows it again at once, and data flow without a hand"):
     since = len(daemon.lines)
@@ -88,8 +88,9 @@ with check("the daemon is killed and comes back: the Coordinator knows it again 
     works()
 
 with check("the Coordinator is killed, and another one started: all sign in there, and data flow without a hand"):
+    frames = len(viewer.frames)
     viewer.module.grab_data(grab_state=True, snap_state=False)
-    pump(seconds=1)
+    assert pump(lambda: len(viewer.frames) > frames + 2, 20)
     coordinator.kill()
     coordinator.wait()
     pump(seconds=3)

@@ -90,6 +90,7 @@ with check("a step of the setpoint, moved while the scope waits for it: the curv
     example.pump(seconds=0.5)
     count = len(scope.frames)
     scope.module.snap()
+    assert example.pump(lambda: elsewhere.status()["acquisitions"]["scope"] is not None, 20)
     example.pump(seconds=1.5)
     assert len(scope.frames) == count, "it triggered by itself"
     assert abs(setpoint.move(STEP) - STEP) < 1e-6

@@ -79,7 +79,7 @@ for what, make in (("DAQ_Viewer", viewer), ("DAQ_Move", mover)):
         pump(lambda before=before: len(warnings(daemon)) > before, 10)
         [line] = warnings(daemon)[before:]
         assert "PitayadScope or PitayadASG plug-in" in line["msg"], line
-        assert wait_for(lambda line=line: line["client"] in left(daemon), 2), "it is still connected"
+        assert wait_for(lambda line=line: line["client"] in left(daemon), 10), "it is still connected"
 
     with check(f"its PyMoDAQ is idle afterwards ({what})"):
         after = cpu()

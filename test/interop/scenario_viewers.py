@@ -6,7 +6,7 @@ from typing import Any
 
 import checks
 import numpy as np
-from checks import check, note
+from checks import check, note, soon
 from daemon import Daemon, wait_for
 from pymodaq.control_modules.daq_viewer import DAQ_Viewer
 from pymodaq_plugins_pitayad import Board
@@ -137,13 +137,25 @@ scope.quit()
 
 sampler = opened("PitayadSampler", 0)
 
+
+def sampled(least: int) -> dict[str, dict[str, float]]:
+    """The values of so many samples; a machine that stalls makes few in a given time, and is given more then."""
+    counts: list[int] = []
+    for duration in (0.1, 0.2, 0.5, 1, 2, 5):
+        put("sampler", duration=duration)
+        values = sampler.values()
+        counts.append(int(sampler.frames[-1][0].samples))
+        if counts[-1] >= least:
+            note(counts[-1], "samples")
+            return values
+    raise AssertionError(f"{counts} samples, never {least}")
+
+
 with check("PitayadSampler: any signals, with their standard deviation as error"):
     sampler.setting("board", "signals").setValue("in1, asg1")
     assert wait_for(lambda: present("sampler", "signals") == "in1, asg1")
-    # So long that many samples are taken on a busy machine, too.
-    put("sampler", duration=0.1)
-    pump(seconds=0.2)
-    values = sampler.values()
+    # They are a microsecond apart or more, and the period is 100 of them.
+    values = sampled(300)
     assert list(values) == ["Mean", "Standard deviation", "Minimum", "Maximum"], values
     near(values["Mean"]["asg1"], 0.25, 1e-3)
     assert values["Maximum"]["in1"] > 0.3 and values["Minimum"]["in1"] < -0.3, values
@@ -202,7 +214,6 @@ with check("PitayadIQ: the settings of the lock-ins are there too, from both sid
 with check("PitayadIQ: the daemon comes back"):
     comes_back(lock_in)
     tune()
-    pump(seconds=0.2)
     near(lock_in.values(30)["Amplitude"]["iq1"], 0.5, 0.01)
 lock_in.quit()
 
@@ -234,19 +245,23 @@ with check("PitayadNetworkAnalyzer: magnitude and phase, which fill while it swe
 
 with check("PitayadNetworkAnalyzer: stopped in the middle of a sweep; settings from both sides; the daemon comes back"):
     put("networkanalyzer", rbw=20)
-    pump(seconds=0.2)
-    analyzer.module.snap()
-    pump(seconds=0.7)
-    took = analyzer.stop()
-    note(f"stopped in {took * 1e3:.0f} ms")
-    assert took < 0.5, took
-    assert wait_for(lambda: elsewhere.status()["acquisitions"]["networkanalyzer"] is None)
+
+    def sweeping() -> bool:
+        return elsewhere.status()["acquisitions"]["networkanalyzer"] is not None
+
+    def stopped() -> float:
+        analyzer.module.snap()
+        assert pump(sweeping, 10)
+        took = analyzer.stop()
+        assert wait_for(lambda: not sweeping())
+        return took
+
+    note(f"stopped in {soon(stopped, 0.5) * 1e3:.0f} ms")
     assert present("iq2", "amplitude") == 0
     put("networkanalyzer", **{**SWEEP, "points": 5})
     both_ways(analyzer, "networkanalyzer", "points", 7, 5)
     comes_back(analyzer)
     put("networkanalyzer", **{**SWEEP, "points": 5})
-    pump(seconds=0.2)
     assert analyzer.measure(30)[0].size == 5
 analyzer.quit()
 

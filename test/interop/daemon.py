@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,9 +16,18 @@ from typing import Any
 PROGRAM = os.environ.get("PITAYAD_DAEMON", "")
 START_TIMEOUT = 20.0
 
+NAMESPACES = bool(os.environ.get("PITAYAD_INTEROP_INSIDE"))
+"""Whether a daemon may be given a host name of its own here."""
+
+AS_HOST = "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execvp(sys.argv[2], sys.argv[2:])"
+"""Makes what follows another host by its name."""
+
 
 class Daemon:
-    """Serves the simulator with out1 wired to in1 until it is stopped. ``host``: where it listens."""
+    """Serves the simulator with out1 wired to in1 until it is stopped. ``host``: where it listens.
+
+    ``named``: runs on a host of this name, where `NAMESPACES` are. A simulated board has its serial number from that.
+    """
 
     def __init__(
         self,
@@ -28,7 +38,9 @@ class Daemon:
         dial: list[str] | None = None,
         more: list[str] | None = None,
         bus: str = "simulator",
+        named: str = "",
     ) -> None:
+        self.prefix = ["unshare", "--uts", sys.executable, "-c", AS_HOST, named] if named else []
         self.options = ["--bus", bus, "--log-format", "json", "--log-level", "debug"]
         self.options += [] if discovery else ["--no-discovery"]
         self.options += ["--state", str(state)] if state else []
@@ -41,7 +53,7 @@ class Daemon:
 
     def start(self) -> None:
         """Starts it, again on the port that it had."""
-        command = ["node", PROGRAM, "serve", *self.options, "--listen", f"{self.host}:{self.port}"]
+        command = [*self.prefix, "node", PROGRAM, "serve", *self.options, "--listen", f"{self.host}:{self.port}"]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
         )

@@ -24,8 +24,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PACKAGE = HERE.parent.parent / "deploy" / "pymodaq_plugins_pitayad"
 
-SCENARIOS = ["client", "stock", "offering", "instruments", "actuators", "viewers", "sharing", "dashboard", "dial_out"]
-SCENARIOS += ["leco", "leco_joined", "leco_dashboard"]
+SCENARIOS = ["client", "stock", "offering", "boards", "instruments", "actuators", "viewers", "sharing", "dashboard"]
+SCENARIOS += ["dial_out", "leco", "leco_joined", "leco_dashboard"]
 """Files scenario_NAME.py, in the order in which they run."""
 
 ON_VERILOG = ["loop"]

@@ -1,12 +1,14 @@
 """The real dashboard with our preset: all connected, all at work at once, shared with a second dashboard, scanned.
 
-Started again with the word `second` it is that second dashboard, in a process of its own.
+The preset names its board by serial number, and another one is in the same network. Started again with the word
+`second` it is that second dashboard, in a process of its own.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -15,19 +17,28 @@ from typing import Any
 import checks
 import numpy as np
 from checks import check, note
-from daemon import Daemon, wait_for
+from daemon import NAMESPACES, Daemon, wait_for
 from dashboards import Module, load_example, presets
 from pymodaq_plugins_pitayad import Board
 
 PRESET = os.environ.get("PITAYAD_PRESET", f"interop-{os.getpid()}")
-daemon = Daemon() if sys.argv[1:] != ["second"] else None
+daemon = None
+beside: Daemon | None = None
+"""Another board, which the preset does not name."""
+if sys.argv[1:] != ["second"]:
+    daemon = Daemon(host="0.0.0.0" if NAMESPACES else "127.0.0.1", discovery=NAMESPACES)
+    beside = Daemon(host="0.0.0.0", discovery=True, named="rp-beside") if NAMESPACES else None
 where = f"127.0.0.1:{daemon.port}" if daemon else ""
+board = f"sim-{socket.gethostname()}" if NAMESPACES else where
 
 # Before PyMoDAQ is imported here: the plug-ins read the configuration once.
-installed = presets("install", "pitayad", "--as", PRESET, "--board", where) if daemon else None
+installed = presets("install", "pitayad", "--as", PRESET, "--board", board) if daemon else None
 example = load_example()
 
 LOCK_IN_AT = 5e4
+
+TOUCHED = ("scope", "asg0", "iq0", "pid0")
+"""Modules that the preset uses."""
 
 problems: list[str] = []
 """Exceptions that reached the user, on the screen or in the log; PyMoDAQ itself has some while it starts."""
@@ -75,13 +86,14 @@ def main() -> None:
     checks.watchdog(280)
     listen()
     assert daemon is not None and installed is not None
+    untouched = {module: beside.get(module) for module in TOUCHED} if beside else {}
     elsewhere = Board(where, owner="alice@bench")
     example.prepare(elsewhere, LOCK_IN_AT)
 
     with check("pitayad-presets lists and installs, and says where"):
         path = example.build.path_of(PRESET)
         assert str(path) in installed.stdout and path.exists(), installed.stdout + installed.stderr
-        note(path)
+        note(path, board)
         listed = presets("list")
         assert "Scope: DAQ1D/PitayadScope" in listed.stdout, listed.stdout + listed.stderr
         wrong = presets("install", "pitajad")
@@ -178,6 +190,11 @@ def main() -> None:
         note(generator.says("alice@bench", before))
         example.pump(seconds=2.0)
         assert len(lock_in.frames) == frames, "a point was recorded where the generator was not"
+
+    if beside:
+        with check("the other board in the network was left alone"):
+            assert {module: beside.get(module) for module in TOUCHED} == untouched
+            assert beside.stop() == 0
 
     example.build.path_of(PRESET).unlink()
     elsewhere.close()

@@ -122,8 +122,11 @@ class Neighbourhood:
         while True:
             boards = self.boards()
             matching = [board for board in boards if matches(board, text)]
-            if len(matching) == 1 and time.monotonic() >= patience:
-                return matching[0].address
+            if time.monotonic() >= patience:
+                if len(matching) == 1:
+                    return matching[0].address
+                if text == "" and matching:
+                    break
             left = deadline - time.monotonic()
             if left <= 0:
                 break
@@ -131,7 +134,7 @@ class Neighbourhood:
                 self._changed.wait(min(left, 0.1))
         known = ", ".join(board.label for board in boards) or "none"
         if not text:
-            what = "no board was found" if not boards else "there are several boards: choose one"
+            what = "no board was found" if not boards else f"there are {len(boards)} boards: choose one"
         elif matching:
             what = f"several boards answer to {text!r}"
         else:

@@ -105,7 +105,6 @@ export function startDialler(options: DiallerOptions): Dialler {
         return;
       }
       tries.connected();
-      state = 'connected';
       log.info('connected');
       call = openCall({ ...options, log }, open);
       open.once('close', () => {

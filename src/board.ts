@@ -7,7 +7,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { RegisterBus } from './fpga/bus/bus.ts';
 import { type Jumper, readCalibration, type Wiring } from './fpga/calibration.ts';
 import type { BoardIdentity } from './fpga/instrument/instrument.ts';
-import { moduleDriver } from './fpga/module.ts';
+import { moduleDriver } from './fpga/module-driver.ts';
 import { hk } from './fpga/modules/hk.ts';
 import { registerFile } from './fpga/registers.ts';
 

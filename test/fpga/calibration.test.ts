@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import { readCalibration, scalesOf, type Wiring } from '../../src/fpga/calibration.ts';
-import { moduleDriver } from '../../src/fpga/module.ts';
+import { moduleDriver } from '../../src/fpga/module-driver.ts';
 import { asg0 } from '../../src/fpga/modules/asg.ts';
 import { iq0 } from '../../src/fpga/modules/iq.ts';
 import { pid0 } from '../../src/fpga/modules/pid.ts';

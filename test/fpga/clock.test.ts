@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import { test } from 'uvu';
 import { Refusal } from '../../src/errors.ts';
 import { corners } from '../../src/fpga/filter.ts';
-import { moduleDriver } from '../../src/fpga/module.ts';
+import { moduleDriver } from '../../src/fpga/module-driver.ts';
 import { iir } from '../../src/fpga/modules/iir.ts';
 import { pid0 } from '../../src/fpga/modules/pid.ts';
 import { registerFile } from '../../src/fpga/registers.ts';

@@ -9,7 +9,7 @@ import { Refusal } from '../../src/errors.ts';
 import { type Complex, magnitude } from '../../src/fpga/complex.ts';
 import type { Value } from '../../src/fpga/description.ts';
 import { corners, type FilterOptions } from '../../src/fpga/filter.ts';
-import { moduleDriver } from '../../src/fpga/module.ts';
+import { moduleDriver } from '../../src/fpga/module-driver.ts';
 import type { AnyModule } from '../../src/fpga/module-table.ts';
 import { coefficientWords, response as iirResponse } from '../../src/fpga/modules/iir-design.ts';
 import { modules } from '../../src/fpga/modules/modules.ts';

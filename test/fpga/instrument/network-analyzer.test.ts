@@ -8,7 +8,7 @@ import type { Curve, Progress } from '../../../src/fpga/instrument/instrument.ts
 import { openInstrument } from '../../../src/fpga/instrument/open.ts';
 import { phasorOf, type SumWords } from '../../../src/fpga/instrument/phasor.ts';
 import { sweepPoints, transferAt } from '../../../src/fpga/instrument/sweep.ts';
-import { moduleDriver } from '../../../src/fpga/module.ts';
+import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { networkanalyzer } from '../../../src/fpga/modules/network-analyzer.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { recordingBus } from '../recording-bus.ts';

@@ -15,7 +15,7 @@ import {
   tracePoints,
   union,
 } from '../../../src/fpga/instrument/trace.ts';
-import { moduleDriver } from '../../../src/fpga/module.ts';
+import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { delayRegister, SAMPLES, scope } from '../../../src/fpga/modules/scope.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { timedBus } from './timed-bus.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import { test } from 'uvu';
 import { Refusal } from '../../../src/errors.ts';
-import { moduleDriver } from '../../../src/fpga/module.ts';
+import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { asg0, asg1 } from '../../../src/fpga/modules/asg.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { recordingBus } from '../recording-bus.ts';

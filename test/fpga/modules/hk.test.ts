@@ -1,6 +1,6 @@
 import assert from 'node:assert';
 import { test } from 'uvu';
-import { moduleDriver } from '../../../src/fpga/module.ts';
+import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { hk } from '../../../src/fpga/modules/hk.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { recordingBus } from '../recording-bus.ts';

@@ -1,7 +1,7 @@
 /** The driver of the iir filter on plain registers. */
 import assert from 'node:assert';
 import { test } from 'uvu';
-import { moduleDriver } from '../../../src/fpga/module.ts';
+import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { iir } from '../../../src/fpga/modules/iir.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { recordingBus } from '../recording-bus.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'uvu';
-import { moduleDriver } from '../../../src/fpga/module.ts';
+import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { arm, armRolling, delayRegister, halt, scope } from '../../../src/fpga/modules/scope.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { recordingBus } from '../recording-bus.ts';

@@ -73,7 +73,7 @@ function publicKey() {
 
 /** The same release with another number, not compressed: an emulator takes long to unpack. */
 async function secondVersion(folder) {
-  const { tree, control, version } = await stageRelease();
+  const { tree, control, version } = await stageRelease({ folder: join(folder, 'release') });
   const package_ = join(folder, 'second');
   cpSync(tree, package_, { recursive: true, preserveTimestamps: true });
   cpSync(control, join(package_, 'DEBIAN'), { recursive: true });

@@ -2,6 +2,7 @@
  * `node build.mjs sdcard IMAGE --out FILE`: an SD-card image of Red Pitaya's own OS, with pitayad in it. Needs no root
  * rights; the image that was given is only read.
  */
+import { join } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addCardOptions, asInFile } from '../../../src/config/command-line.ts';
 import { ConfigurationError } from '../../../src/errors.ts';
@@ -71,7 +72,8 @@ async function sdcard(args: readonly string[]): Promise<number> {
     const [input = ''] = made.args;
     const progress = progressLine(process.stderr);
     const { package: deb } = options;
-    const stage = (scratch: string) => (deb === undefined ? stageRelease() : unpackPackage(deb, scratch));
+    const stage = (scratch: string) =>
+      deb === undefined ? stageRelease({ folder: join(scratch, 'release') }) : unpackPackage(deb, scratch);
     const { sha256, remarks } = await makeCard(input, options.out, stage, wishesOf(options, made), progress);
     for (const remark of remarks) process.stdout.write(`${remark}\n`);
     process.stdout.write(`${checksumLine(sha256, options.out)}\n`);

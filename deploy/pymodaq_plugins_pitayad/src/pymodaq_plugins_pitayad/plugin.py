@@ -8,8 +8,9 @@ from typing import Any
 
 from qtpy import QtCore
 
-from .hardware.board import Board, Event, Module
+from .hardware.board import Board, Event
 from .hardware.errors import PitayadError
+from .hardware.module import Module
 from .hardware.settings import read_literal, same
 from .parameters import CHOICE, SETTINGS, declaration
 from .utils import ThreadCommand

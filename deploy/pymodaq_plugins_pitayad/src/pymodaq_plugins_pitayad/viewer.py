@@ -12,8 +12,10 @@ from pymodaq.control_modules.viewer_utility_classes import DAQ_Viewer_base, como
 from pymodaq.utils.data import Axis, DataFromPlugins, DataToExport
 from qtpy import QtCore
 
-from .hardware.board import Board, GrabOutcome, PendingGrab, Trace
+from .hardware.board import Board
 from .hardware.errors import Lost, PitayadError
+from .hardware.module import PendingGrab
+from .hardware.trace import GrabOutcome, Trace
 from .hardware.wire import DataMessage, ExportMessage
 from .parameters import board_parameters
 from .plugin import BoardPlugin

@@ -14,25 +14,21 @@ import logging
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Callable, Literal, Union
-
-import numpy as np
+from typing import Any, Callable, Literal
 
 from .connection import Address, Answer, Connection, Outcome
 from .discovery import FoundBoard, neighbourhood
-from .errors import Late, Lost, NotProtocol, PitayadError, Refused
+from .errors import Lost, NotProtocol, PitayadError
 from .link import Hooks, Link
+from .module import Module, PendingGrab
 from .settings import Setting, read_settings
-from .wire import DataMessage, ExportMessage
+from .trace import GrabOutcome, Trace
+from .wire import ExportMessage
 
 logger = logging.getLogger(__name__)
 
 Mode = Literal["share", "own"]
-
-STOP_TIMEOUT = 2.0
-"""Seconds to wait until the board confirms that a grab was stopped, where somebody waits for it."""
 
 
 @dataclass(frozen=True)
@@ -46,186 +42,6 @@ class Event:
     setting: Setting | None = None
     points: dict[str, Any] | None = None
     """Of progress: points that came since the last one, from point ``first`` on, one list a quantity."""
-
-
-class Trace:
-    """What a grab brings: lines over an axis, of one or several quantities; or single values.
-
-    Of the scope: ``trace.time`` in s, ``trace["ch1"]`` in ``trace.units``; ``trace.attributes`` say how it was
-    recorded. What other modules measure has more quantities, by their names: ``curve.quantities["Phase"]["in1"]``,
-    ``curve.axis``.
-    """
-
-    def __init__(self, message: ExportMessage, number: int = 0) -> None:
-        if not message.data or not all(data.arrays for data in message.data):
-            raise NotProtocol("the board sent a trace without data")
-        self.message = message
-        self.data: DataMessage = message.data[number]
-
-    @property
-    def quantities(self) -> dict[str, Trace]:
-        """All of them by name, the first being the one that this is."""
-        return {data.name: Trace(self.message, number) for number, data in enumerate(self.message.data)}
-
-    @property
-    def labels(self) -> list[str]:
-        """Names of the channels."""
-        return self.data.labels
-
-    @property
-    def units(self) -> str:
-        """Unit of the samples."""
-        return self.data.units
-
-    @property
-    def attributes(self) -> dict[str, Any]:
-        """``board``, ``module``, ``inputs``, ``settings``, ``decimation``, ``clipped`` …"""
-        return self.data.attributes
-
-    @property
-    def axis(self) -> np.ndarray:
-        """What the samples are over: times in s, 0 is the trigger; or frequencies in Hz; empty for single values."""
-        return self.data.axes[0].values if self.data.axes else np.empty(0)
-
-    time = axis
-
-    @property
-    def errors(self) -> dict[str, np.ndarray]:
-        """Uncertainties by channel, where there are any."""
-        return dict(zip(self.data.labels, self.data.errors))
-
-    def __getitem__(self, channel: str | int) -> np.ndarray:
-        if isinstance(channel, str):
-            if channel not in self.data.labels:
-                raise KeyError(f"{channel} (there are {', '.join(self.data.labels)})")
-            channel = self.data.labels.index(channel)
-        return self.data.arrays[channel]
-
-    def __len__(self) -> int:
-        return len(self.data.arrays[0])
-
-    def __repr__(self) -> str:
-        return f"Trace({self.data.name}: {', '.join(self.labels)}; {len(self)} points, {self.units})"
-
-
-class PendingGrab:
-    """A grab under way. Its outcome was given to a callback, or is waited for with ``result``."""
-
-    def __init__(self, board: Board, module: str) -> None:
-        self._board = board
-        self._module = module
-        self.done = False
-
-    def stop(self) -> None:
-        """Withdraws it, at once and without waiting; its outcome is a Refused that says so."""
-        if not self.done:
-            self._board.stop(self._module)
-
-
-GrabOutcome = Union[Trace, PitayadError]
-
-
-class Module:
-    """One instrument of a board: ``scope``, ``asg0`` …; parameters are attributes with PyRPL's names.
-
-    >>> board.asg0.frequency = 2e3
-    >>> board.asg0.frequency
-    2000.0
-    """
-
-    def __init__(self, board: Board, description: dict[str, Any]) -> None:
-        names = [parameter["name"] for parameter in description.get("parameters", [])]
-        # Plain assignment would be a setting of the board.
-        self.__dict__.update(board=board, name=str(description["name"]), description=description, names=tuple(names))
-
-    board: Board
-    name: str
-    description: dict[str, Any]
-    names: tuple[str, ...]
-
-    def parameter(self, name: str) -> dict[str, Any]:
-        """Declaration of a parameter: ``label``, ``help``, ``kind``, ``unit``, ``min``, ``max``, ``choices`` …"""
-        for parameter in self.description["parameters"]:
-            if parameter["name"] == name:
-                return dict(parameter)
-        raise KeyError(f"{self.name} has no {name}")
-
-    def get(self, *names: str) -> dict[str, Any]:
-        """Values as the hardware has them; all unless named."""
-        arguments = {"parameters": list(names)} if names else {}
-        return dict(self.board.ask("get", module=self.name, **arguments))
-
-    def set(self, **values: Any) -> dict[str, Any]:
-        """Sets all of these or, if one is refused, none. Gives the values that the hardware took."""
-        return dict(self.board.ask("configure", module=self.name, config=values))
-
-    def settings(self) -> Setting:
-        """The settings tree as PyMoDAQ shows it."""
-        return self.board.settings(self.name)
-
-    def grab(self, timeout: float | None = None, **options: Any) -> Trace:
-        """Acquires a new trace and waits for it.
-
-        ``timeout``: seconds until the board gives up; by default the trace's duration and 5 s. Options: ``config``
-        (settings to write first), ``fresh=False`` (one that is running will do); of the scope also ``start`` and
-        ``points`` (a part), ``statistics`` (mean, rms, peak-to-peak from time ``from`` to ``to``).
-        """
-        outcome: Future[GrabOutcome] = Future()
-        self.start_grab(outcome.set_result, timeout=timeout, **options)
-        try:
-            result = outcome.result()
-        except BaseException:
-            with contextlib.suppress(PitayadError):
-                self.board.stop(self.name)
-            raise
-        if isinstance(result, PitayadError):
-            raise result
-        return result
-
-    def start_grab(
-        self, done: Callable[[GrabOutcome], None], timeout: float | None = None, **options: Any
-    ) -> PendingGrab:
-        """Sends a grab and returns; ``done`` gets the trace or the error on the thread that reads from the board."""
-        if timeout is not None:
-            options["timeout"] = float(timeout)
-        return self.board.start_grab(self.name, done, options)
-
-    def position(self, parameter: str) -> tuple[float, str]:
-        """Present value of an actuator, and its unit."""
-        return _position(self.board.command("check_position", module=self.name, parameter=parameter))
-
-    def move_to(self, parameter: str, value: float, units: str = "") -> tuple[float, str]:
-        """Moves an actuator; gives the value that the hardware took, and its unit."""
-        return _position(
-            self.board.command("move_abs", module=self.name, parameter=parameter, value=float(value), units=units)
-        )
-
-    def move_home(self, parameter: str) -> tuple[float, str]:
-        """Moves an actuator to where it is at rest; refused where the board declares no such place."""
-        return _position(self.board.command("move_home", module=self.name, parameter=parameter))
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self.names:
-            raise AttributeError(f"{self.name} has no {name}")
-        return self.get(name)[name]
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name not in self.names:
-            raise AttributeError(f"{self.name} has no {name}")
-        self.set(**{name: value})
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.names]
-
-    def __repr__(self) -> str:
-        return f"<{self.name} of {self.board}>"
-
-
-def _position(answer: Answer) -> tuple[float, str]:
-    data = answer.payload[0]
-    if not isinstance(data, DataMessage) or not data.arrays or not data.arrays[0].size:
-        raise NotProtocol("the board sent a position that is none")
-    return float(data.arrays[0].flat[0]), data.units
 
 
 class Board:
@@ -484,6 +300,3 @@ def default_owner() -> str:
     except (KeyError, OSError, ImportError):
         user = "someone"
     return f"{user}@{socket.gethostname()}"
-
-
-__all__ = ["Board", "Event", "Late", "Lost", "Module", "PendingGrab", "PitayadError", "Refused", "Trace"]

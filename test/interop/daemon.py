@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -105,6 +106,12 @@ class Daemon:
         words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
         self.command("set", module, *(f"{name}={value}" for name, value in words.items()))
 
+    def play(self, decimation: int = 64) -> None:
+        """A sine of 0.5 V at out1, which is wired to in1, where the scope looks."""
+        sine = {"waveform": "sin", "amplitude": 0.5, "frequency": 1e4}
+        self.set("asg0", **sine, output_direct="out1", trigger_source="immediately")
+        self.set("scope", input1="in1", decimation=decimation, trigger_source="immediately")
+
     def get(self, module: str) -> dict[str, Any]:
         """``pitayad get``: settings, without what changes by itself."""
         return {name: value for name, value in self.command("get", module).items() if name not in VOLATILE}
@@ -119,6 +126,13 @@ VOLATILE = frozenset(
     " trigger_timestamp scopetriggerphase".split()
 )
 """Readings, not settings."""
+
+
+def free_port() -> int:
+    """One that nobody has at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for(condition: Any, seconds: float = 5.0) -> bool:

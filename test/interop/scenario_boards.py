@@ -67,13 +67,6 @@ with check("without a word which, it is neither: the sentence says that there ar
         note(error)
         assert both_named(str(error)), error
 
-with check("a serial number that no board has is refused with those that there are"):
-    try:
-        Board("pitayad on rp-f0a1b2 [sim-nobody]").close()
-        raise AssertionError("it chose one")
-    except NotFound as error:
-        assert "no board answers" in str(error) and serials[first] in str(error), error
-
 lost, viewer, mover = Viewer("lost"), Viewer(), Mover()
 
 with check("the plug-in without a board says the same in its status"):

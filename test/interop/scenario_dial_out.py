@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import socket
 import time
 from pathlib import Path
-from typing import Any
 
 import checks
 import numpy as np
 from checks import check, note
-from daemon import PROGRAM, Daemon, wait_for
-from windowless import VERSION, Instrument, pump
+from daemon import PROGRAM, Daemon, free_port, wait_for
+from mirrored import brings_traces, nothing_of_ours, settings_go_both_ways
+from servers import Mover, Viewer
+from windowless import VERSION, pump
 
 checks.watchdog(240)
 
@@ -22,97 +21,12 @@ if VERSION[0] != 4:
     checks.leave()
 
 
-def free_port() -> int:
-    """One that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Server(Instrument):
-    """A DAQ_Viewer or DAQ_Move with the stock plug-in TCPServer."""
-
-    def listen(self, port: int) -> None:
-        """Presses Init."""
-        self.setting("port_id").setValue(port)
-        self.setting("socket_ip").setValue("127.0.0.1")
-        self.init()
-
-    def greetings(self) -> int:
-        """How often the board has come to this plug-in, as its status line says."""
-        return sum(" connected with" in text for text in self.texts)
-
-    def child(self, name: str) -> Any:
-        """A setting of the board, as this window mirrors it."""
-        return self.setting("settings_client", name)
-
-    def mirrors(self, seconds: float = 20.0) -> bool:
-        """Whether the board's settings are there in time."""
-        return pump(lambda: bool(self.setting("settings_client").children()), seconds)
-
-    def reason(self) -> str:
-        """The last refusal, as the window shows it."""
-        infos = self.setting("infos")
-        return str(infos["last_refusal"]) if "last_refusal" in infos.names else ""
-
-
-class Viewer(Server):
-    """Of 0D or 1D."""
-
-    def __init__(self, dim: str) -> None:
-        from pymodaq.control_modules.daq_viewer import DAQ_Viewer
-
-        self.module = DAQ_Viewer(None, title=f"scope{dim}", daq_type=f"DAQ{dim}")
-        self.group = "detector_settings"
-        super().__init__()
-        self.module.detector = "TCPServer"
-        pump(seconds=0.2)
-        self.frames: list[Any] = []
-        self.module.grab_done_signal.connect(lambda data: self.frames.append(data.deepcopy()))
-
-    def snap(self, seconds: float = 10.0) -> Any:
-        """What one snap brings."""
-        before = len(self.frames)
-        self.module.snap()
-        assert pump(lambda: len(self.frames) > before, seconds), f"no data within {seconds} s: {self.texts[-3:]}"
-        return self.frames[-1][0]
-
-
-class Mover(Server):
-    """Moves what was dialled."""
-
-    def __init__(self) -> None:
-        from pymodaq.control_modules.daq_move import DAQ_Move
-
-        self.module = DAQ_Move(None, title="frequency")
-        self.group = "move_settings"
-        super().__init__()
-        self.module.actuator = "TCPServer"
-        pump(seconds=0.2)
-        self.done: list[Any] = []
-        self.values: list[Any] = []
-        self.module.move_done_signal.connect(lambda value: self.done.append(value.deepcopy()))
-        self.module.current_value_signal.connect(lambda value: self.values.append(value.deepcopy()))
-
-    def move(self, order: str, value: float, seconds: float = 10.0) -> float:
-        """Gives where it ended, in the unit of the axis."""
-        from pymodaq.utils.data import DataActuator
-
-        before = len(self.done)
-        getattr(self.module, order)(DataActuator("target", data=value, units=self.module.units))
-        assert pump(lambda: len(self.done) > before, seconds), f"no move_done within {seconds} s: {self.texts[-3:]}"
-        return float(self.done[-1].value(self.module.units))
-
-
 ports = {"1D": free_port(), "0D": free_port(), "move": free_port()}
 daemon = Daemon(dial=[f"scope@127.0.0.1:{ports['1D']}", f"asg0.frequency@localhost:{ports['move']}"])
-daemon.set("asg0", waveform="sin", amplitude=0.5, frequency=1e4, output_direct="out1", trigger_source="immediately")
-daemon.set("scope", input1="in1", decimation=64, trigger_source="immediately")
+daemon.play()
+nothing_of_ours()
 
-with check("nothing of ours is installed"):
-    assert importlib.util.find_spec("pymodaq_plugins_pitayad") is None
-
-viewer, mover = Viewer("1D"), Mover()
+viewer, mover = Viewer(1), Mover()
 
 with check("the board finds a TCPServer viewer that was initialised after it, and its settings are mirrored"):
     viewer.listen(ports["1D"])
@@ -122,17 +36,7 @@ with check("the board finds a TCPServer viewer that was initialised after it, an
     assert viewer.child("decimation").value() == 64
     assert viewer.child("decimation").opts["type"] == "list"
 
-with check("snaps bring traces"):
-    spent = []
-    for _ in range(10):
-        start = time.monotonic()
-        data = viewer.snap()
-        spent.append(time.monotonic() - start)
-    note(repr(data), f"median {np.median(spent):.3f} s a snap")
-    assert data.labels == ["ch1", "ch2"] and len(data.data[0]) >= 16382
-    assert abs(np.abs(data.data[0]).max() - 0.5) < 0.02
-    axis = data.get_axis_from_index(0)[0]
-    assert (axis.label, axis.units) == ("Time", "s")
+brings_traces(viewer, 10)
 
 with check("a continuous grab, and its end"):
     start, before = time.monotonic(), len(viewer.frames)
@@ -145,28 +49,7 @@ with check("a continuous grab, and its end"):
     pump(seconds=1)
     assert len(viewer.frames) == before
 
-with check("a setting changed in the dashboard reaches the FPGA and comes back as it was taken"):
-    viewer.child("threshold").setValue(0.10001)
-    assert wait_for(lambda: abs(daemon.get("scope")["threshold"] - 0.1) < 1e-3)
-    taken = daemon.get("scope")["threshold"]
-    assert pump(lambda: viewer.child("threshold").value() == taken, 5), (viewer.child("threshold").value(), taken)
-    note("asked for 0.10001, taken", taken)
-    viewer.child("decimation").setValue(8)
-    assert pump(lambda: daemon.get("scope")["decimation"] == 8, 5)
-    assert pump(lambda: abs(viewer.child("duration").value() - daemon.get("scope")["duration"]) < 1e-9, 5)
-    assert len(viewer.snap().data[0]) >= 16382
-
-with check("a setting changed elsewhere is mirrored"):
-    daemon.set("scope", decimation=64)
-    assert pump(lambda: viewer.child("decimation").value() == 64, 5)
-
-with check("a value that is refused is put back, and the reason shown"):
-    # As a user of other software might, who does not know the limits.
-    viewer.child("threshold").setLimits((-10, 10))
-    viewer.child("threshold").setValue(7.0)
-    assert pump(lambda: abs(viewer.child("threshold").value() - taken) < 1e-9, 5), viewer.child("threshold").value()
-    assert pump(lambda: "from -" in viewer.reason(), 5), viewer.reason()
-    note(viewer.reason())
+settings_go_both_ways(viewer, daemon, 64)
 
 with check("a TCPServer move: its unit, its value, absolute and relative moves"):
     mover.listen(ports["move"])
@@ -197,7 +80,7 @@ with check("settings of a move both ways"):
     assert pump(lambda: abs(mover.child("amplitude").value() - 0.75) < 1e-3, 5)
 
 with check("dialled by command, a 0D viewer gets the means of the channels"):
-    zero = Viewer("0D")
+    zero = Viewer(0)
     zero.listen(ports["0D"])
     daemon.command("dial", f"127.0.0.1:{ports['0D']}", "--device", "scope")
     assert zero.mirrors()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import time
 from typing import Any
@@ -10,25 +9,23 @@ from typing import Any
 import checks
 import numpy as np
 from checks import check, note
-from daemon import Daemon, wait_for
+from daemon import Daemon, free_port, wait_for
+from mirrored import brings_traces, nothing_of_ours, settings_go_both_ways
 from windowless import pump
 
 checks.watchdog(280)
 
-from directors import FRAMES, Mover, Viewer, count_frames, free_port  # noqa: E402
+from directors import FRAMES, Mover, Viewer, count_frames  # noqa: E402
 from pyleco.directors.director import Director as Script  # noqa: E402
 from pyleco.json_utils.errors import JSONRPCError  # noqa: E402
 
 count_frames()
 port = free_port()
 daemon = Daemon(more=["--leco", f"127.0.0.1:{port}"])
-daemon.set("asg0", waveform="sin", amplitude=0.5, frequency=1e4, output_direct="out1", trigger_source="immediately")
-daemon.set("scope", input1="in1", decimation=64, trigger_source="immediately")
+daemon.play()
+nothing_of_ours()
 
-with check("nothing of ours is installed"):
-    assert importlib.util.find_spec("pymodaq_plugins_pitayad") is None
-
-viewer = Viewer("1D")
+viewer = Viewer(1)
 
 with check("a 1D viewer: the user types the board's address and the actor's name; its settings are mirrored"):
     viewer.fill_in("scope", port)
@@ -36,38 +33,8 @@ with check("a 1D viewer: the user types the board's address and the actor's name
     assert viewer.mirrors()
     assert viewer.child("decimation").value() == 64 and viewer.child("decimation").opts["type"] == "list"
 
-with check("snaps bring traces"):
-    spent = []
-    for _ in range(20):
-        start = time.monotonic()
-        data = viewer.snap()
-        spent.append(time.monotonic() - start)
-    note(repr(data), f"median {1e3 * np.median(spent):.1f} ms a snap")
-    assert data.labels == ["ch1", "ch2"] and len(data.data[0]) >= 16382 and data.units == "V"
-    assert abs(np.abs(data.data[0]).max() - 0.5) < 0.02
-    axis = data.get_axis_from_index(0)[0]
-    assert (axis.label, axis.units) == ("Time", "s")
-
-with check("a setting changed in the dashboard reaches the FPGA and comes back as it was taken"):
-    viewer.child("threshold").setValue(0.10001)
-    assert wait_for(lambda: abs(daemon.get("scope")["threshold"] - 0.1) < 1e-3)
-    taken = daemon.get("scope")["threshold"]
-    assert pump(lambda: viewer.child("threshold").value() == taken, 5), (viewer.child("threshold").value(), taken)
-    note("asked for 0.10001, taken", taken)
-    viewer.child("decimation").setValue(8)
-    assert pump(lambda: daemon.get("scope")["decimation"] == 8, 5)
-    assert pump(lambda: abs(viewer.child("duration").value() - daemon.get("scope")["duration"]) < 1e-9, 5)
-
-with check("a setting changed elsewhere is mirrored"):
-    daemon.set("scope", decimation=1)
-    assert pump(lambda: viewer.child("decimation").value() == 1, 5)
-
-with check("a value that is refused is put back, and the reason shown"):
-    viewer.child("threshold").setLimits((-10, 10))
-    viewer.child("threshold").setValue(7.0)
-    assert pump(lambda: abs(viewer.child("threshold").value() - taken) < 1e-9, 5), viewer.child("threshold").value()
-    assert pump(lambda: "from -" in viewer.reason(), 5), viewer.reason()
-    note(viewer.reason())
+brings_traces(viewer, 20)
+settings_go_both_ways(viewer, daemon, 1)
 
 with check("a continuous grab of 2 x 512 points: signs of life are answered, no frame arrives 0.5 s after its end"):
     viewer.child("points").setValue(512)
@@ -91,7 +58,7 @@ with check("a continuous grab of 2 x 512 points: signs of life are answered, no 
 
 with check("a 0D viewer on the sampler"):
     daemon.set("asg1", waveform="dc", offset=0.25, trigger_source="immediately")
-    zero = Viewer("0D", "zero")
+    zero = Viewer(0, "zero")
     zero.fill_in("sampler", port)
     zero.init()
     data = zero.snap()
@@ -135,7 +102,7 @@ with check("a move that is refused ends where it was, and the reason is shown"):
     note(mover.reason())
 
 with check("two directors on one actor: data to the one that asked, the end of a move to both"):
-    twin = Viewer("1D", "twin")
+    twin = Viewer(1, "twin")
     twin.fill_in("scope", port)
     twin.init()
     before = len(viewer.frames)
@@ -208,8 +175,7 @@ for how in ("ends", "is killed"):
             daemon.kill()
         pump(seconds=3)
         daemon.start()
-        daemon.set("asg0", waveform="sin", amplitude=0.5, output_direct="out1", trigger_source="immediately")
-        daemon.set("scope", input1="in1", decimation=8, trigger_source="immediately")
+        daemon.play(decimation=8)
         start = time.monotonic()
         goes_on(how)
         note(f"again {time.monotonic() - start:.1f} s after its start")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
 import checks
 from checks import check, note
-from daemon import Daemon
+from daemon import Daemon, free_port
+from mirrored import nothing_of_ours
 from windowless import pump
 
 checks.watchdog(280)
 
-from directors import free_port  # noqa: E402
 from pymodaq.dashboard import create_load_dashboard  # noqa: E402
 from pymodaq.utils.config import get_set_experiment_path  # noqa: E402
 from pymodaq.utils.managers.experiment.experiment_manager import ExperimentManager  # noqa: E402
@@ -25,8 +24,7 @@ ACTORS = {"scope": "scope", "mean": "sampler", "frequency": "asg0_frequency", "s
 
 port = free_port()
 daemon = Daemon(more=["--leco", f"127.0.0.1:{port}"])
-daemon.set("asg0", waveform="sin", amplitude=0.5, frequency=1e4, output_direct="out1", trigger_source="immediately")
-daemon.set("scope", input1="in1", decimation=64, trigger_source="immediately")
+daemon.play()
 
 
 def write_experiment(name: str) -> Path:
@@ -48,8 +46,7 @@ def write_experiment(name: str) -> Path:
     return path
 
 
-with check("nothing of ours is installed"):
-    assert importlib.util.find_spec("pymodaq_plugins_pitayad") is None
+nothing_of_ours()
 
 shared, dashboard = create_load_dashboard(show_dashboard=True)
 pump(seconds=0.5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import subprocess
 import sys
@@ -10,12 +9,13 @@ import time
 
 import checks
 from checks import check, note
-from daemon import Daemon, wait_for
+from daemon import Daemon, free_port, wait_for
+from mirrored import nothing_of_ours
 from windowless import pump
 
 checks.watchdog(280)
 
-from directors import Mover, Viewer, count_frames, free_port  # noqa: E402
+from directors import Mover, Viewer, count_frames  # noqa: E402
 
 count_frames()
 port = free_port()
@@ -35,12 +35,6 @@ def signed_in(since: int, seconds: float = 30) -> float:
     return time.monotonic() - start
 
 
-def prepare() -> None:
-    """What the simulated board has after each start."""
-    daemon.set("asg0", waveform="sin", amplitude=0.5, frequency=1e4, output_direct="out1", trigger_source="immediately")
-    daemon.set("scope", input1="in1", decimation=64, trigger_source="immediately")
-
-
 def works() -> None:
     """A snap, and a move."""
     assert len(viewer.snap(20).data[0]) >= 16382
@@ -49,12 +43,11 @@ def works() -> None:
         assert abs(daemon.get("asg0")["frequency"] - target / 1e3) < 0.12
 
 
-with check("nothing of ours is installed"):
-    assert importlib.util.find_spec("pymodaq_plugins_pitayad") is None
+nothing_of_ours()
 
 # The board was on first.
 daemon = Daemon(more=["--leco-coordinator", f"127.0.0.1:{port}"])
-prepare()
+daemon.play()
 in_vain = wait_for(lambda: any("nobody listens" in str(line.get("reason")) for line in daemon.lines), 15)
 coordinator = start_coordinator("labpc")
 
@@ -62,7 +55,7 @@ with check("the board finds a Coordinator that was started after it, and signs i
     note(f"signed in after {signed_in(0):.1f} s")
     assert in_vain, "it never said that nobody listens"
 
-viewer, mover = Viewer("1D"), Mover()
+viewer, mover = Viewer(1), Mover()
 
 with check("viewer and move, under the host's name, for several boards may be in one Coordinator"):
     viewer.fill_in(f"{host}_scope", port)
@@ -84,7 +77,7 @@ with check("the daemon is killed and comes back: the Coordinator knows it again 
     pump(seconds=2)
     daemon.start()
     note(f"signed in after {signed_in(since, 10):.1f} s")
-    prepare()
+    daemon.play()
     works()
 
 with check("the Coordinator is killed, and another one started: all sign in there, and data flow without a hand"):
@@ -108,8 +101,8 @@ with check("the daemon ends, and signs out; when it is back, a plug-in can be in
     since = len(daemon.lines)
     daemon.start()
     signed_in(since)
-    prepare()
-    fresh = Viewer("1D", "fresh")
+    daemon.play()
+    fresh = Viewer(1, "fresh")
     fresh.fill_in(f"{host}_scope", port)
     fresh.init()
     assert len(fresh.snap(20).data[0]) >= 16382

@@ -81,21 +81,20 @@ class Instrument:
         return found()[0]
 
 
-class Viewer(Instrument):
-    """A DAQ_Viewer with one of our detectors."""
+class Detector(Instrument):
+    """A DAQ_Viewer, of 0D or 1D, with whatever plug-in; ``plugin``: as this PyMoDAQ wants to be told it."""
 
-    def __init__(self, title: str = "scope", detector: str = "PitayadScope", dimension: int = 1) -> None:
+    group = "detector_settings"
+
+    def __init__(self, title: str, dimension: int, plugin: Any) -> None:
         from pymodaq.control_modules.daq_viewer import DAQ_Viewer
 
         self.module = DAQ_Viewer(None, title=title, daq_type=f"DAQ{dimension}D")
-        self.group = "detector_settings"
         super().__init__()
-        self.module.detector = detector
+        self.module.detector = plugin
         pump(seconds=0.2)
         self.frames: list[Any] = []
-        self.grabbing: list[bool] = []
         self.module.grab_done_signal.connect(lambda data: self.frames.append(data.deepcopy()))
-        self.module.grab_status.connect(self.grabbing.append)
 
     def snap(self, seconds: float = 10.0) -> Any:
         """The data of one trace, or of the first quantity."""
@@ -107,6 +106,48 @@ class Viewer(Instrument):
         self.module.snap()
         assert pump(lambda: len(self.frames) > before, seconds), f"no data within {seconds} s: {self.texts[-3:]}"
         return self.frames[-1]
+
+
+class Actuator(Instrument):
+    """A DAQ_Move with whatever plug-in."""
+
+    def __init__(self, title: str, plugin: str) -> None:
+        from pymodaq.control_modules.daq_move import DAQ_Move
+
+        self.module = DAQ_Move(None, title=title)
+        super().__init__()
+        self.module.actuator = plugin
+        pump(seconds=0.2)
+        self.group = next(name for name in ("actuator_settings", "move_settings") if name in self.module.settings.names)
+        self.values: list[Any] = []
+        self.done: list[Any] = []
+        self.module.current_value_signal.connect(lambda value: self.values.append(value.deepcopy()))
+        self.module.move_done_signal.connect(lambda value: self.done.append(value.deepcopy()))
+
+    def order(self, order: str, value: float | None = None, units: str = "") -> None:
+        """``move_abs``, ``move_rel`` or ``move_home``, in the unit of the axis unless another is given."""
+        from pymodaq.utils.data import DataActuator
+
+        if value is None:
+            getattr(self.module, order)()
+        else:
+            getattr(self.module, order)(DataActuator("target", data=float(value), units=units or self.module.units))
+
+    def move(self, order: str, value: float | None = None, units: str = "", seconds: float = 10.0) -> float:
+        """Gives where it ended, in the unit of the axis."""
+        before = len(self.done)
+        self.order(order, value, units)
+        assert pump(lambda: len(self.done) > before, seconds), f"no move_done within {seconds} s: {self.texts[-3:]}"
+        return float(self.done[-1].value(self.module.units))
+
+
+class Viewer(Detector):
+    """A DAQ_Viewer with one of our detectors."""
+
+    def __init__(self, title: str = "scope", detector: str = "PitayadScope", dimension: int = 1) -> None:
+        super().__init__(title, dimension, detector)
+        self.grabbing: list[bool] = []
+        self.module.grab_status.connect(self.grabbing.append)
 
     def values(self, seconds: float = 10.0) -> dict[str, dict[str, float]]:
         """Of a detector of single values: by quantity and channel."""
@@ -130,23 +171,13 @@ class Viewer(Instrument):
         return time.monotonic() - start
 
 
-class Mover(Instrument):
+class Mover(Actuator):
     """A DAQ_Move with one parameter of the board."""
 
     def __init__(self, axis: str = "asg0 frequency", title: str = "generator", actuator: str = "PitayadASG") -> None:
-        from pymodaq.control_modules.daq_move import DAQ_Move
-
-        self.module = DAQ_Move(None, title=title)
-        super().__init__()
-        self.module.actuator = actuator
-        pump(seconds=0.2)
-        self.group = next(name for name in ("actuator_settings", "move_settings") if name in self.module.settings.names)
+        super().__init__(title, actuator)
         self.axes = next(name for name in ("controller", "multiaxes") if name in self.setting().names)
         self.setting(self.axes, "axis").setValue(axis)
-        self.values: list[Any] = []
-        self.done: list[Any] = []
-        self.module.current_value_signal.connect(lambda value: self.values.append(value.deepcopy()))
-        self.module.move_done_signal.connect(lambda value: self.done.append(value.deepcopy()))
 
     def position(self, seconds: float = 10.0) -> float:
         """Asks for the value, in the unit of the axis."""
@@ -155,24 +186,10 @@ class Mover(Instrument):
         assert pump(lambda: len(self.values) > before, seconds), "no position"
         return float(self.values[-1].value(self.module.units))
 
-    def move(self, order: str, value: float | None = None, seconds: float = 10.0) -> float:
-        """``move_abs``, ``move_rel`` or ``move_home``; gives where it ended."""
-        from pymodaq.utils.data import DataActuator
-
-        before = len(self.done)
-        if value is None:
-            getattr(self.module, order)()
-        else:
-            getattr(self.module, order)(DataActuator("target", data=float(value), units=self.module.units))
-        assert pump(lambda: len(self.done) > before, seconds), f"no move_done within {seconds} s: {self.texts[-3:]}"
-        return float(self.done[-1].value(self.module.units))
-
     def refused(self, value: float, text: str) -> str:
         """A move that the board refuses with this in its sentence, which is given: it never counts as done."""
-        from pymodaq.utils.data import DataActuator
-
         texts, done = len(self.texts), len(self.done)
-        self.module.move_abs(DataActuator("target", data=float(value), units=self.module.units))
+        self.order("move_abs", value)
         line = self.says(text, texts)
         pump(seconds=0.4)
         assert len(self.done) == done, "a move that was refused counted as done"

@@ -17,6 +17,8 @@ export interface Registers {
   lost(): string | undefined;
   /** undefined: they are this process's own (the simulator). */
   readonly watch: IdentityWatch | undefined;
+  /** See OpenOptions of the instrument. */
+  onReturn(listener: (ours: Promise<boolean>) => void): void;
 }
 
 /**
@@ -25,12 +27,28 @@ export interface Registers {
  * @throws ConfigurationError, BusError: the registers are not there, or not PyRPL's
  */
 export async function openRegisters(choice: BusChoice, config: Config, log: Logger): Promise<Registers> {
-  return guardRegisters(await openBus(choice, config, log), choice.kind === 'devmem' ? config.root : undefined, log);
+  const returned = new Set<() => void>();
+  const bus = await openBus(choice, config, log, () => {
+    for (const listener of returned) listener();
+  });
+  return guardRegisters(bus, choice.kind === 'devmem' ? config.root : undefined, log, (listener) => {
+    returned.add(listener);
+  });
 }
 
-/** The same for a bus that is open. It is closed if it is none of PyRPL's design. */
-export async function guardRegisters(open: RegisterBus, root: string | undefined, log: Logger): Promise<Registers> {
-  if (open.name === 'simulator') return { bus: open, lost: () => undefined, watch: undefined };
+/**
+ * The same for a bus that is open. It is closed if it is none of PyRPL's design.
+ * @param onReturn calls its listener when the bus is there again after an interruption
+ */
+export async function guardRegisters(
+  open: RegisterBus,
+  root: string | undefined,
+  log: Logger,
+  onReturn: (listener: () => void) => void = () => {},
+): Promise<Registers> {
+  if (open.name === 'simulator') {
+    return { bus: open, lost: () => undefined, watch: undefined, onReturn: () => {} };
+  }
   const bus = guarded(open);
   const watch = watchIdentity({
     bus,
@@ -51,11 +69,16 @@ export async function guardRegisters(open: RegisterBus, root: string | undefined
     await bus.close();
     throw error;
   }
-  return { bus, lost: () => bus.forbidden, watch };
+  return {
+    bus,
+    lost: () => bus.forbidden,
+    watch,
+    onReturn: (listener) => onReturn(() => listener(watch.look().then(({ lost }) => lost === undefined))),
+  };
 }
 
 /** @throws ConfigurationError, BusError: the registers are not there */
-async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<RegisterBus> {
+async function openBus(choice: BusChoice, config: Config, log: Logger, returned: () => void): Promise<RegisterBus> {
   if (choice.kind === 'devmem') return openDevmem({ root: config.root });
   if (choice.kind === 'simulator') return openSimulator({ frontEnd: config.front_end });
   const { host, port } = choice;
@@ -63,8 +86,12 @@ async function openBus(choice: BusChoice, config: Config, log: Logger): Promise<
     host,
     port,
     onConnection: (connected, reason) => {
-      if (connected) log.info({ host, port }, 'the monitor_server is there again');
-      else log.warn({ host, port, reason }, 'the monitor_server is lost; connecting again');
+      if (!connected) {
+        log.warn({ host, port, reason }, 'the monitor_server is lost; connecting again');
+        return;
+      }
+      log.info({ host, port }, 'the monitor_server is there again');
+      returned();
     },
   });
 }

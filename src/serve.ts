@@ -63,7 +63,7 @@ export async function serve(config: Config, remarks: readonly string[] = []): Pr
 
 async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
   const choice: BusChoice = config.bus ?? { kind: isRedPitaya() ? 'devmem' : 'simulator' };
-  const { bus, lost, watch } = await openRegisters(choice, config, log);
+  const { bus, lost, watch, onReturn } = await openRegisters(choice, config, log);
   ends.push(() => bus.close());
   ends.push(() => watch?.stop());
   const identity = await identify(bus, choice.kind === 'devmem' ? loadedImage(config.root) : undefined);
@@ -79,6 +79,7 @@ async function start(config: Config, log: Logger, ends: End[]): Promise<void> {
     saveEveryMs: config.save_every_ms,
     fpgaLoad: choice.kind === 'devmem' ? lastLoad(config.root) : undefined,
     fpgaLost: lost,
+    onReturn,
     ...(statePath ? { statePath } : {}),
   });
   // A daemon that never served leaves the outputs to the one that does.

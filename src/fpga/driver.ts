@@ -50,6 +50,12 @@ export interface ModuleDriver {
   readBack(): Promise<void>;
 
   /**
+   * Learns them anew: others may have written the registers, or loaded the FPGA. Gives what is other than it was. Where
+   * registers are, the module's memories may be: what they held is not claimed any more.
+   */
+  readAgain(): Promise<Taken[]>;
+
+  /**
    * Takes values that no register tells (a waveform, a trace average) as known, from a saved state. Writes nothing;
    * values that registers tell, or that are not allowed, are left out. After `readBack`.
    */

@@ -29,6 +29,10 @@ export function moduleDriver<P extends Parameters>(
   const options = declaration.options as unknown as ModuleOptions<Values>;
   const entries = Object.entries(parameters);
   const keys = Object.keys(parameters);
+  const ownFields = [
+    ...Object.values(options.registers ?? {}),
+    ...entries.flatMap(([, parameter]) => parameter.fields),
+  ];
   const description: ModuleDescription = {
     ...declaration.description,
     parameters: entries.map(([key, parameter]) => describe(key, parameter, board)),
@@ -172,6 +176,10 @@ export function moduleDriver<P extends Parameters>(
       await registers.write(...raw(...keys.filter((key) => key in given)));
     }
     settle(given, next);
+    return changesSince(present, given);
+  }
+
+  function changesSince(present: Values, given: Readonly<Values>): Taken[] {
     const after = valuesWith({});
     return keys.flatMap((key): Taken[] => {
       const [from, to] = [present[key], after[key]];
@@ -191,6 +199,18 @@ export function moduleDriver<P extends Parameters>(
       else if (value !== undefined && (keeps.has(key) || (inDriver && key in given))) kept.set(key, value);
       else if (!inDriver) kept.delete(key);
     }
+  }
+
+  async function readRegisters(): Promise<void> {
+    await registers.readBack(ownFields);
+    for (const memory of Object.values(options.memories ?? {})) registers.forgetMemory(memory);
+  }
+
+  /** Goes by the registers as they are, whatever was known before. */
+  function recognise(): void {
+    for (const key of keys) if (parameterOf(key).fields.length > 0) kept.delete(key);
+    const recognised = options.recognise?.(registers) ?? {};
+    for (const [key, value] of Object.entries(defined(recognised))) kept.set(key, value);
   }
 
   return {
@@ -265,15 +285,21 @@ export function moduleDriver<P extends Parameters>(
 
     readBack() {
       return inTurn(async () => {
-        const fields = [
-          ...Object.values(options.registers ?? {}),
-          ...Object.values(parameters).flatMap((p) => p.fields),
-        ];
-        await registers.readBack(fields);
-        for (const memory of Object.values(options.memories ?? {})) registers.forgetMemory(memory);
-        for (const key of keys) if (parameterOf(key).fields.length > 0) kept.delete(key);
-        const recognised = options.recognise?.(registers) ?? {};
-        for (const [key, value] of Object.entries(defined(recognised))) kept.set(key, value);
+        await readRegisters();
+        recognise();
+      });
+    },
+
+    readAgain() {
+      return inTurn(async () => {
+        const present = valuesWith({});
+        const before = ownFields.map((field) => registers.peek(field));
+        await readRegisters();
+        const others = ownFields.some((field, k) => before[k] !== undefined && registers.peek(field) !== before[k]);
+        if (!others) return [];
+        for (const key of options.inMemory ?? []) kept.delete(key);
+        recognise();
+        return changesSince(present, {});
       });
     },
 

@@ -70,6 +70,8 @@ export interface ModuleOptions<V> {
   /** Registers beside those of the parameters. */
   readonly registers?: Readonly<Record<string, Field>>;
   readonly memories?: Readonly<Record<string, Memory>>;
+  /** Values that say what is in a memory, which cannot be read. */
+  readonly inMemory?: readonly (keyof V & string)[];
   /** What a request says without naming it. Pure; gives the request completed. */
   readonly complete?: (given: Partial<V>) => Partial<V>;
   /** In place of writing what differs in the order of the table. */

@@ -3,7 +3,8 @@
  * again, several fields of a word go out in one write, and nothing is read only to be merged.
  *
  * Promise: the shadow never claims what the hardware does not have. After a bus error the words concerned are unknown
- * and are read again when needed. Drivers that share words (both generators do) must share the shadow: one per bus.
+ * and are read again when needed; after an interruption of the bus, all are. Drivers that share words (both generators
+ * do) must share the shadow: one per bus.
  */
 import type { RegisterBus } from './bus/bus.ts';
 import { extract, type Field, insert, type Memory, mask } from './fields.ts';
@@ -36,6 +37,9 @@ export interface RegisterFile {
    */
   setQuiet(field: Field, quiet: boolean): void;
 
+  /** Others may have written the registers: `peek` still tells what was known, but before it is relied on it is read again. */
+  doubt(): void;
+
   /** Reads the words of these fields, each once, whatever the shadow says: another process wrote them. */
   readBack(fields: Iterable<Field>): Promise<void>;
 
@@ -51,18 +55,29 @@ export interface RegisterFile {
 
 export function registerFile(bus: RegisterBus): RegisterFile {
   const shadow = new Map<number, number>();
+  const doubted = new Set<number>();
   const quietBits = new Map<number, number>();
   const contents = new Map<number, string>();
 
+  /** What a word holds, if that is beyond doubt. */
+  function certain(address: number): number | undefined {
+    return doubted.has(address) ? undefined : shadow.get(address);
+  }
+
+  function learn(address: number, present: number): void {
+    shadow.set(address, present);
+    doubted.delete(address);
+  }
+
   /** Shadow of a word, read from the bus if unknown. */
   async function word(field: Field): Promise<number> {
-    const known = shadow.get(field.address);
+    const known = certain(field.address);
     if (known !== undefined) return known;
     const present = field.access === 'w' ? 0 : await bus.read(field.address);
     // Somebody may have written the word while it was being read; that is newer.
-    const newer = shadow.get(field.address);
+    const newer = certain(field.address);
     if (newer !== undefined) return newer;
-    shadow.set(field.address, present);
+    learn(field.address, present);
     return present;
   }
 
@@ -131,13 +146,17 @@ export function registerFile(bus: RegisterBus): RegisterFile {
       quietBits.set(field.address, quiet ? bits | mask(field) : bits & ~mask(field));
     },
 
+    doubt() {
+      for (const address of shadow.keys()) doubted.add(address);
+    },
+
     async readBack(fields) {
       const addresses = new Set<number>();
       for (const field of fields) if (field.access === 'rw') addresses.add(field.address);
       for (const address of addresses) {
-        const before = shadow.get(address);
+        const [before, inDoubt] = [shadow.get(address), doubted.has(address)];
         const present = await bus.read(address);
-        if (shadow.get(address) === before) shadow.set(address, present);
+        if (shadow.get(address) === before && doubted.has(address) === inDoubt) learn(address, present);
       }
     },
 

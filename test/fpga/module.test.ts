@@ -167,6 +167,31 @@ test('remembers only what no register tells, and only what is allowed', async ()
   assert.deepEqual(bus.writes, []);
 });
 
+test('reads again: gives what others have made of it, and keeps what no register tells', async () => {
+  const { driver, bus } = await scopeBench();
+  await driver.apply(driver.check({ threshold: 0.5, trace_average: 7 }));
+  assert.deepEqual(await driver.readAgain(), []);
+  bus.preset(0x4010_0008, 0x3000);
+  assert.deepEqual(await driver.readAgain(), [{ parameter: 'threshold', from: 0.5, to: -0.5 }]);
+  assert.equal(driver.values.trace_average, 7);
+});
+
+test('reads again: where registers are other than they were, so may be the memory that nobody can read', async () => {
+  const bus = recordingBus();
+  const driver = moduleDriver(registerFile(bus), asg0);
+  await driver.readBack();
+  await driver.apply(driver.check({ waveform: 'square', amplitude: 0.5 }));
+  assert.deepEqual(await driver.readAgain(), []);
+  assert.equal(driver.values.waveform, 'square');
+  bus.preset(0x4020_0004, 0x2000);
+  assert.deepEqual(await driver.readAgain(), [
+    { parameter: 'waveform', from: 'square', to: 'sin' },
+    { parameter: 'amplitude', from: 0.5, to: 1 },
+  ]);
+  await driver.apply(driver.check({ waveform: 'square' }));
+  assert.equal(bus.blocks.length, 2, 'its table is written again');
+});
+
 test('values that no driver has checked are not written', async () => {
   const { driver, bus } = await scopeBench();
   assert.throws(() => driver.apply({ module: 'scope', values: { threshold: 5 } }), /not checked/);

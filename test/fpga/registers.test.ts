@@ -109,6 +109,55 @@ test('after a bus error the word is unknown, and read again', async () => {
   assert.equal((await bus.read(ASG + 4)) & 0x3fff, 3);
 });
 
+test('a word in doubt is still told, but read before it is merged or left unwritten', async () => {
+  const bus = recordingBus();
+  const registers = registerFile(bus);
+  await registers.write([amplitude, 5], [step, 7]);
+  bus.preset(ASG + 4, 0x0123_0000);
+  bus.preset(ASG + 0x10, 0);
+  registers.doubt();
+  assert.equal(registers.peek(amplitude), 5);
+  bus.writes.length = 0;
+  await registers.write([amplitude, 5], [step, 7]);
+  assert.deepEqual(bus.writes, [
+    [ASG + 4, 0x0123_0005],
+    [ASG + 0x10, 7],
+  ]);
+  const { wordsRead } = bus.traffic;
+  await registers.write([amplitude, 5]);
+  assert.equal(bus.traffic.wordsRead, wordsRead, 'it is known again');
+});
+
+test('a word that is written while it is read back is what was written', async () => {
+  const bus = recordingBus();
+  let late = false;
+  let arrive = (): void => {};
+  const registers = registerFile({
+    ...bus,
+    async read(address) {
+      const present = await bus.read(address);
+      if (late) {
+        late = false;
+        await new Promise<void>((resolve) => {
+          arrive = resolve;
+        });
+      }
+      return present;
+    },
+  });
+  await registers.write([amplitude, 5]);
+  bus.preset(ASG + 4, 0);
+  registers.doubt();
+  late = true;
+  const reading = registers.readBack([amplitude]);
+  await registers.write([amplitude, 5]);
+  arrive();
+  await reading;
+  assert.equal(registers.peek(amplitude), 5);
+  await registers.write([amplitude, 0]);
+  assert.equal(await bus.read(ASG + 4), 0, 'the last write goes out');
+});
+
 test('a memory is filled once for each content, and again after an error or when forgotten', async () => {
   const bus = recordingBus();
   const registers = registerFile(bus);

@@ -49,6 +49,11 @@ export interface OpenOptions {
   readonly fpgaLoad?: string | undefined;
   /** Why the FPGA is not ours any more: then nothing is answered, not even from memory. Default: it stays ours. */
   readonly fpgaLost?: () => string | undefined;
+  /**
+   * Calls its listener when the registers are there again after an interruption, in which others may have written them or
+   * loaded the FPGA; `ours`: they are still those of PyRPL's design. Default: they are never interrupted.
+   */
+  readonly onReturn?: (listener: (ours: Promise<boolean>) => void) => void;
   /** The real clock is 125 MHz times this. Default 1. */
   readonly frequencyCorrection?: number;
   /** Jumpers of the inputs, and the board's calibration. Default: LV, and none. */
@@ -79,6 +84,8 @@ export interface Module {
   readonly place: Turnstile;
   /** One write after the other, in the order of the calls. */
   write(write: () => Promise<Taken[]>): Promise<Taken[]>;
+  /** The registers are read again, if `may` says so, as after a write of who knows what: measurements are outdated. */
+  readAgain(may: Promise<boolean>): Promise<Taken[]>;
 }
 
 /**
@@ -131,6 +138,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   const state = statePath ? stateFile({ path: statePath, log, collect: collectAll, fpgaLoad, intervalMs }) : undefined;
 
   await startUp();
+  options.onReturn?.((ours) => void readAgain(ours));
 
   // ---------------------------------------------------------------- parts
 
@@ -140,13 +148,20 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     const { name, parameters } = driver.description;
     const recorder = recorders.find(({ module }) => module === name)?.open(tools, driver);
     const inTurn = serial();
+    const writing = (job: () => Promise<Taken[]>, changed: (taken: Taken[]) => boolean): Promise<Taken[]> =>
+      inTurn(() => recorder?.writing?.(job, changed) ?? job());
     return {
       driver,
       name,
       settable: parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name),
       recorder,
       place: turnstile(),
-      write: (job) => inTurn(() => recorder?.writing?.(job, (taken) => taken.length > 0) ?? job()),
+      write: (job) => writing(job, (taken) => taken.length > 0),
+      readAgain: (may) =>
+        writing(
+          async () => ((await may) ? driver.readAgain() : []),
+          () => true,
+        ),
     };
   }
 
@@ -163,6 +178,26 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     unknown = Object.fromEntries(Object.entries(modules).filter(([name]) => !parts.has(name)));
     const names = Object.keys(unknown);
     if (names.length > 0) log.warn({ modules: names }, 'the saved state has modules that this version does not know');
+  }
+
+  /** At once in every module's turn: no later write goes by what may not be so any more. */
+  async function readAgain(ours: Promise<boolean>): Promise<void> {
+    registers.doubt();
+    const jobs = [...parts.values()].map(async (module) => {
+      const taken = await module.readAgain(ours);
+      announce(module.name, taken, 'others');
+      return taken.length;
+    });
+    try {
+      const changes = (await Promise.all(jobs)).reduce((sum, count) => sum + count, 0);
+      if (!(await ours)) return;
+      if (changes === 0) log.info('the registers were read again: the FPGA is as it was');
+      else log.warn({ changes }, 'the registers were read again: others have written them, or loaded the FPGA anew');
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      // Those that were not are still in doubt, and read when they are to be written.
+      log.warn({ reason: error.message }, 'not all registers could be read again');
+    }
   }
 
   /** With what another version has left, for its return. */

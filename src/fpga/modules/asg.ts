@@ -190,6 +190,7 @@ export function asg(n: 0 | 1) {
       actuator: 'offset',
       registers,
       memories: { table },
+      inMemory: ['waveform'],
       constraints: [
         {
           of: ['cycles_per_burst', 'bursts', 'delay_between_bursts'],

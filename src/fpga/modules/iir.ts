@@ -121,6 +121,7 @@ export const iir = fpgaModule(
     help: 'Filter of arbitrary shape, given by zeros and poles. Changing its shape starts it anew, from 0.',
     actuator: 'gain',
     memories: { coefficients },
+    inMemory: ['zeros', 'poles', 'gain'],
     constraints: [
       {
         of: ['zeros', 'poles', 'gain', 'loops'],

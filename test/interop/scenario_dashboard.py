@@ -161,7 +161,7 @@ def main() -> None:
         scanned = example.open_scan(dashboard, "Generator", ["Scope", "Lock-in"], 4e4, 6e4, 5e3)
         file = example.run(scanned)
         rows = example.compared(example.read(file), LOCK_IN_AT)
-        note(f"{file.name}: {[(round(a), round(b), round(c, 4), round(d, 4)) for a, b, c, d in rows]}")
+        note(f"{file.name}:", *(f"({a:.0f}, {b:.0f}, {c:.4f}, {d:.4f})" for a, b, c, d in rows))
         assert np.allclose([row[0] for row in rows], [4e4, 4.5e4, 5e4, 5.5e4, 6e4])
         for frequency, of_trace, by_lock_in, by_trace in rows:
             assert abs(of_trace - frequency) < 20, rows

@@ -7,7 +7,7 @@
  * and closes.
  */
 import type { Logger } from 'pino';
-import { BusError, PitayadError, ProtocolError, Refusal } from '../errors.ts';
+import { BusError, ProtocolError, Refusal } from '../errors.ts';
 import type { Client, Instrument } from '../fpga/instrument/instrument.ts';
 import type { ClientJournal } from '../log.ts';
 import { nearest } from '../nearest.ts';
@@ -15,6 +15,7 @@ import type { TraceEncoder } from './data.ts';
 import { type Answer, type Dealings, isAnswerable, openDealings } from './dealings.ts';
 import type { Dialling } from './dial/dialling.ts';
 import { type BadRequest, dictionary, fromWord, opening, payloadOf, type Request } from './requests.ts';
+import { sentenceOf } from './sentence.ts';
 import { createDecoder, type Decoder } from './wire/decode.ts';
 import { detectForm } from './wire/detect.ts';
 import { encode } from './wire/encode.ts';
@@ -261,11 +262,7 @@ export function openSession(options: SessionOptions): Session {
       journal.answered(name);
       if (answer) reply(answer, id);
     } catch (error) {
-      if (!(error instanceof PitayadError)) log.error({ err: error, command: name }, 'a fault of pitayad itself');
-      const sentence =
-        error instanceof PitayadError
-          ? error.message
-          : 'The board failed at this; the reason is in its log, and it goes on.';
+      const sentence = sentenceOf(error, name, log);
       if (error instanceof BusError) log.warn({ reason: sentence }, 'the registers do not answer');
       journal.refused(name, sentence);
       reply({ word: 'Error', payload: [str(sentence)] }, id);

@@ -7,13 +7,14 @@
  * the position as it is, the value as it is, or data of NaN, and the reason is shown among the server's settings (`Info`).
  */
 import type { Logger } from 'pino';
-import { PitayadError, ProtocolError, Refusal } from '../../errors.ts';
+import { ProtocolError, Refusal } from '../../errors.ts';
 import { LONGEST_TIMEOUT } from '../../fpga/instrument/grab-options.ts';
 import type { Client, Instrument } from '../../fpga/instrument/instrument.ts';
 import type { ClientJournal } from '../../log.ts';
 import type { TraceEncoder } from '../data.ts';
 import { isAnswerable, openDealings } from '../dealings.ts';
 import { fromWord, type Request } from '../requests.ts';
+import { sentenceOf } from '../sentence.ts';
 import { parameterXml } from '../settings.ts';
 import { createDecoder } from '../wire/decode.ts';
 import { encodeV4 } from '../wire/encode.ts';
@@ -112,7 +113,7 @@ export function openConversation(options: ConversationOptions): Conversation {
       await ask('subscribe', {});
       await tellTree();
     } catch (error) {
-      leave(`its settings cannot be told: ${sentenceOf(error)}`);
+      leave(`its settings cannot be told: ${sentenceOf(error, 'Infos', log)}`);
     }
   }
 
@@ -218,8 +219,7 @@ export function openConversation(options: ConversationOptions): Conversation {
   }
 
   function refused(command: string, error: unknown): void {
-    if (!(error instanceof PitayadError)) log.error({ err: error, command }, 'a fault of pitayad itself');
-    const sentence = sentenceOf(error);
+    const sentence = sentenceOf(error, command, log);
     journal.refused(command, sentence);
     news.reason(sentence);
   }
@@ -300,8 +300,4 @@ export function openConversation(options: ConversationOptions): Conversation {
       if (!over) close(false);
     },
   };
-}
-
-function sentenceOf(error: unknown): string {
-  return error instanceof PitayadError ? error.message : 'The board failed at this; the reason is in its log.';
 }

@@ -3,7 +3,6 @@
  * told what changes. Settings and moves take effect in their order; measurements hold up neither.
  */
 import type { Logger } from 'pino';
-import { PitayadError } from '../../errors.ts';
 import type { ParameterDescription, Value } from '../../fpga/description.ts';
 import type { Client, Instrument } from '../../fpga/instrument/instrument.ts';
 import { SAMPLES } from '../../fpga/modules/scope.ts';
@@ -12,6 +11,7 @@ import type { TraceEncoder } from '../data.ts';
 import { openDealings } from '../dealings.ts';
 import { openViewed } from '../dial/data.ts';
 import { namesOf } from '../dial/server-words.ts';
+import { sentenceOf } from '../sentence.ts';
 import { parameterXml, readParameterXml, settingsXml, unitsXml, valueFromText } from '../settings.ts';
 import { factorOf } from '../units.ts';
 import { bytes, path, type WireValue } from '../wire/values.ts';
@@ -273,9 +273,7 @@ export function openDirection(options: DirectionOptions): Direction {
   }
 
   function refused(command: string, error: unknown): void {
-    if (!(error instanceof PitayadError)) log.error({ err: error, command }, 'a fault of pitayad itself');
-    const sentence =
-      error instanceof PitayadError ? error.message : 'The board failed at this; the reason is in its log.';
+    const sentence = sentenceOf(error, command, log);
     journal.refused(command, sentence);
     telling.reason(located(LAST_REFUSAL, sentence), sentence);
   }

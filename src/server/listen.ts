@@ -11,6 +11,7 @@ import { clientJournal } from '../log.ts';
 import { type AdmissionOptions, bind, type Caller, openAdmission } from './admission.ts';
 import { type TraceEncoder, traceEncoder } from './data.ts';
 import type { Dialling } from './dial/dialling.ts';
+import { messageDeadline } from './message-deadline.ts';
 import { openSession } from './session.ts';
 import { turns } from './turns.ts';
 import { createBufferPool } from './wire/buffers.ts';
@@ -83,9 +84,11 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
     socket.setKeepAlive(true, 30_000);
     const clientLog = log.child({ client: peer });
     const journal = clientJournal(clientLog);
-    let deadline: NodeJS.Timeout | undefined;
-    /** Number of the message that the deadline is for. */
-    let due: number | undefined;
+    const deadline = messageDeadline(messageMs, () =>
+      session.fail(
+        `A message that was begun did not come whole within ${messageMs / 1000} s, and the connection is closed; nothing was changed.`,
+      ),
+    );
     const session = openSession({
       instrument,
       peer,
@@ -118,7 +121,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
     }
 
     function close(how: 'end' | 'reset'): void {
-      clearTimeout(deadline);
+      deadline.end();
       if (how === 'reset') {
         socket.resetAndDestroy();
         return;
@@ -129,41 +132,25 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
       setTimeout(() => socket.destroy(), LINGER_MS).unref();
     }
 
-    /** A message that has begun has a deadline, however its bytes trickle in. */
-    function watch(): void {
-      const { unfinished } = session;
-      if (unfinished === due) return;
-      due = unfinished;
-      clearTimeout(deadline);
-      if (due === undefined) return;
-      deadline = setTimeout(
-        () =>
-          session.fail(
-            `A message that was begun did not come whole within ${messageMs / 1000} s, and the connection is closed; nothing was changed.`,
-          ),
-        messageMs,
-      ).unref();
-    }
-
     session.onRelief(() => {
       if (socket.isPaused() && !session.full) socket.resume();
-      watch();
+      deadline.watch(session.unfinished);
     });
     socket.on('data', (chunk: Buffer) => {
       session.receive(chunk);
       if (session.full) socket.pause();
-      watch();
+      deadline.watch(session.unfinished);
     });
     socket.on('end', () => socket.end());
     socket.once('close', () => {
-      clearTimeout(deadline);
+      deadline.end();
       clients.delete(entry);
       session.end();
       journal.close();
     });
     const entry = { socket, host, tick: () => journal.tick() };
     clients.add(entry);
-    watch();
+    deadline.watch(session.unfinished);
   }
 
   const server = createServer({ allowHalfOpen: true }, accept);

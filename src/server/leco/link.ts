@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import { ProtocolError } from '../../errors.ts';
+import { messageDeadline } from '../message-deadline.ts';
 import { decodeMessage, encodeLeco, type LecoMessage } from './message.ts';
 import { openZmtp } from './zmtp.ts';
 import { encodeMessage, type SocketType } from './zmtp-bytes.ts';
@@ -41,10 +42,8 @@ export function openLink(socket: Socket, options: LinkOptions): Link {
   const limits = { messageBytes: options.maxMessageBytes };
   const zmtp = openZmtp({ socketType, limits, ...(identity ? { identity } : {}) });
   let why: string | undefined;
-  let deadline: NodeJS.Timeout | undefined;
   let messages = 0;
-  /** Of the message that the deadline is for. */
-  let due: number | undefined;
+  const deadline = messageDeadline(messageMs, () => drop(`nothing whole came within ${messageMs / 1000} s`));
   let wrong = 0;
 
   socket.setNoDelay(true);
@@ -65,7 +64,7 @@ export function openLink(socket: Socket, options: LinkOptions): Link {
   });
   socket.on('end', () => socket.end());
   socket.once('close', () => {
-    clearTimeout(deadline);
+    deadline.end();
     options.gone(why);
   });
   watch();
@@ -84,14 +83,8 @@ export function openLink(socket: Socket, options: LinkOptions): Link {
     options.receive(message);
   }
 
-  /** A message that has begun has a deadline, however its bytes trickle in. */
   function watch(): void {
-    const now = zmtp.unfinished && !socket.destroyed ? messages : undefined;
-    if (now === due) return;
-    due = now;
-    clearTimeout(deadline);
-    if (due === undefined) return;
-    deadline = setTimeout(() => drop(`nothing whole came within ${messageMs / 1000} s`), messageMs).unref();
+    deadline.watch(zmtp.unfinished && !socket.destroyed ? messages : undefined);
   }
 
   function drop(reason: string): void {

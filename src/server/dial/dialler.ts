@@ -15,6 +15,7 @@ import type { Instrument } from '../../fpga/instrument/instrument.ts';
 import { clientJournal } from '../../log.ts';
 import { backOff, type Pauses } from '../back-off.ts';
 import type { TraceEncoder } from '../data.ts';
+import { whyLost } from '../why-lost.ts';
 import { encodeV4 } from '../wire/encode.ts';
 import { str } from '../wire/values.ts';
 import { type Conversation, openConversation } from './conversation.ts';
@@ -28,6 +29,11 @@ const GOODBYE_MS = 700;
 
 /** How long a connection that ended on this side may last, in ms. */
 const LINGER_MS = 200;
+
+const WHY_LOST = {
+  refused: 'nobody listens there: press Init in its TCPServer plug-in',
+  reset: 'the server reset the connection',
+};
 
 export interface DiallerOptions {
   readonly instrument: Instrument;
@@ -96,7 +102,7 @@ export function startDialler(options: DiallerOptions): Dialler {
     socket = open;
     let why = 'the connection ended';
     open.on('error', (error: NodeJS.ErrnoException) => {
-      why = whyLost(error);
+      why = whyLost(error, WHY_LOST);
     });
     open.once('connect', () => {
       if (!wanted) {
@@ -245,12 +251,4 @@ function endSoon(socket: Socket, mayReset: boolean): void {
     clearTimeout(ending);
     clearTimeout(cutting);
   });
-}
-
-function whyLost(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ECONNREFUSED') return 'nobody listens there: press Init in its TCPServer plug-in';
-  if (error.code === 'ECONNRESET') return 'the server reset the connection';
-  if (error.code === 'ETIMEDOUT') return 'the computer does not answer: is it on?';
-  if (error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH') return 'the computer cannot be reached: is it on?';
-  return `the connection failed: ${error.message}`;
 }

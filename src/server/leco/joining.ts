@@ -13,6 +13,7 @@ import type { Address } from '../../address.ts';
 import type { BoardIdentity, Instrument } from '../../fpga/instrument/instrument.ts';
 import { backOff, type Pauses } from '../back-off.ts';
 import type { SharedTraces } from '../listen.ts';
+import { whyLost } from '../why-lost.ts';
 import { devicesOf } from './devices.ts';
 import { namespaceOf } from './door.ts';
 import { type Link, openLink } from './link.ts';
@@ -23,6 +24,11 @@ const TICK_MS = 250;
 
 /** How long signing out may take at the end, in ms. */
 const GOODBYE_MS = 500;
+
+const WHY_LOST = {
+  refused: 'nobody listens there: is the Coordinator running?',
+  reset: 'the Coordinator reset the connection',
+};
 
 export interface JoinOptions {
   readonly coordinator: Address;
@@ -95,7 +101,7 @@ export function joinCoordinator(instrument: Instrument, log: Logger, options: Jo
     socket = open;
     let failure: string | undefined;
     open.on('error', (error: NodeJS.ErrnoException) => {
-      failure = whyLost(error);
+      failure = whyLost(error, WHY_LOST);
     });
     return new Promise((resolve) => {
       open.once('close', () => {
@@ -153,12 +159,4 @@ function bootId(): string {
   } catch {
     return randomUUID();
   }
-}
-
-function whyLost(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ECONNREFUSED') return 'nobody listens there: is the Coordinator running?';
-  if (error.code === 'ECONNRESET') return 'the Coordinator reset the connection';
-  if (error.code === 'ETIMEDOUT') return 'the computer does not answer: is it on?';
-  if (error.code === 'EHOSTUNREACH' || error.code === 'ENETUNREACH') return 'the computer cannot be reached: is it on?';
-  return `the connection failed: ${error.message}`;
 }

@@ -9,7 +9,7 @@ import { type Complex, divide, multiply, ONE } from './complex.ts';
 import type { Field } from './fields.ts';
 import { acceptReal, type Refuse, show } from './parameters/judging.ts';
 import { ofClock } from './parameters/numbers.ts';
-import type { Parameter, Words } from './parameters/parameter.ts';
+import { type Parameter, placed, type Words } from './parameters/parameter.ts';
 
 const ON = 0x80;
 const HIGH_PASS = 0x40;
@@ -75,9 +75,7 @@ export function filter(field: Field, options: FilterOptions): Parameter<readonly
     max: highest,
     default: padded([]),
     ...words,
-    readonly: field.access === 'r',
-    volatile: field.access === 'r',
-    fields: [field],
+    ...placed([field]),
     accept: (value, refuse) => {
       const list: readonly unknown[] = Array.isArray(value) ? value : [value];
       if (list.length > stages) return refuse(`takes at most ${stages} corners, not ${show(value)}`);
@@ -99,9 +97,7 @@ export function filterStage(field: Field, options: Omit<FilterOptions, 'stages'>
     max: highest,
     default: 0,
     ...words,
-    readonly: field.access === 'r',
-    volatile: field.access === 'r',
-    fields: [field],
+    ...placed([field]),
     accept,
     encode: (hertz) => [encode(hertz)],
     decode: ([word = 0]) => decode(word & 0xff),

@@ -7,11 +7,12 @@ import { block, type Memory, roundHalfEven } from '../fields.ts';
 import { fpgaModule, type ValuesOf } from '../module.ts';
 import { bool, choice, oneOf, powersOfTwo } from '../parameters/choices.ts';
 import { always, level, type SignalOf, signalIn } from '../parameters/levels.ts';
-import { counter, derived, fixed, integer, real } from '../parameters/numbers.ts';
+import { derived, fixed, integer, real } from '../parameters/numbers.ts';
 import { scaleOf, software } from '../parameters/parameter.ts';
 import type { RegisterFile } from '../registers.ts';
 import { comparatorLimits, withinComparator } from '../volts.ts';
 import { dsp, signal } from './dsp.ts';
+import { timestamps } from './timestamps.ts';
 
 /** Samples of one channel. */
 export const SAMPLES = 16384;
@@ -216,12 +217,7 @@ export const scope = fpgaModule(
     pretrig_ok: bool(at(0x16c, { bits: 1, access: 'r' }), {
       help: 'Enough samples were written since arming; before that, triggers are ignored.',
     }),
-    current_timestamp: counter(at(0x15c, { access: 'r' }), at(0x160, { access: 'r' }), {
-      help: 'Clocks of 8 ns since the FPGA was reset.',
-    }),
-    trigger_timestamp: counter(at(0x164, { access: 'r' }), at(0x168, { access: 'r' }), {
-      help: 'The time stamp of the last trigger.',
-    }),
+    ...timestamps(at),
   },
 );
 

@@ -7,10 +7,11 @@ import { filterStage } from '../filter.ts';
 import { fpgaModule } from '../module.ts';
 import { bool, choice } from '../parameters/choices.ts';
 import { level, signalIn } from '../parameters/levels.ts';
-import { counter, phase } from '../parameters/numbers.ts';
+import { phase } from '../parameters/numbers.ts';
 import { type Parameter, scaleOf } from '../parameters/parameter.ts';
 import { comparatorLimits, withinComparator } from '../volts.ts';
 import { dsp, outputDirect, present, saturation, signal } from './dsp.ts';
+import { timestamps } from './timestamps.ts';
 
 const window = dsp('trig');
 const at = block(window.input.address);
@@ -70,12 +71,7 @@ export const trig = fpgaModule(
       lowest: 27,
     }),
     armed,
-    current_timestamp: counter(at(0x15c, { access: 'r' }), at(0x160, { access: 'r' }), {
-      help: 'Clocks of 8 ns since the FPGA was reset.',
-    }),
-    trigger_timestamp: counter(at(0x164, { access: 'r' }), at(0x168, { access: 'r' }), {
-      help: 'The time stamp of the last trigger.',
-    }),
+    ...timestamps(at),
     current_output_signal: present('trig'),
     ...saturation('trig'),
   },

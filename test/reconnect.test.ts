@@ -12,7 +12,7 @@ import { openSimulator } from '../src/fpga/bus/simulator/simulator.ts';
 import type { Change, Instrument } from '../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../src/fpga/instrument/open.ts';
 import { openRegisters, type Registers } from '../src/open-bus.ts';
-import { client, eventually, identity, keptLog } from './fpga/instrument/fixture.ts';
+import { allSettings, client, eventually, identity, keptLog } from './fpga/instrument/fixture.ts';
 
 /** Setpoint and gain of pid0, table size of iq0's sums: the last is no parameter's. */
 const PID0_SETPOINT = 0x4030_0104;
@@ -78,40 +78,31 @@ test.before.each(async (context) => {
 
 test.after.each(({ end }) => end());
 
-async function settingsOf(instrument: Instrument): Promise<Record<string, Record<string, unknown>>> {
-  const all: Record<string, Record<string, unknown>> = {};
-  for (const { name, parameters } of instrument.modules) {
-    const names = parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name);
-    all[name] = await instrument.get(name, names);
-  }
-  return all;
-}
-
 test('the same FPGA: all is as it was, nothing is told and nothing written', async (context) => {
   const { board, instrument, changes, interrupt } = context;
-  const before = await settingsOf(instrument);
+  const before = await allSettings(instrument);
   const { wordsWritten } = board.traffic;
   const line = await interrupt(board);
   assert.equal(line.msg, 'the registers were read again: the FPGA is as it was');
-  assert.deepEqual(await settingsOf(instrument), before);
+  assert.deepEqual(await allSettings(instrument), before);
   assert.deepEqual(changes, []);
   assert.equal(board.traffic.wordsWritten, wordsWritten);
 });
 
 test('loaded anew: every value is that of a process that knows nothing but the registers, and told', async (context) => {
   const { instrument, changes, interrupt } = context;
-  const before = await settingsOf(instrument);
+  const before = await allSettings(instrument);
   const line = await interrupt(openSimulator());
   assert.equal(line.msg, 'the registers were read again: others have written them, or loaded the FPGA anew');
   assert.equal(line.changes, changes.length);
-  const now = await settingsOf(instrument);
+  const now = await allSettings(instrument);
   const stranger = await openInstrument({
     bus: context.board,
     identity,
     log: keptLog().log,
     freshlyLoaded: false,
   });
-  const found = await settingsOf(stranger);
+  const found = await allSettings(stranger);
   // What the daemon alone keeps, and no memory of the FPGA, is as it was.
   for (const name of ['trace_average', 'trigger_source']) {
     assert.notEqual(before.scope?.[name], found.scope?.[name], name);

@@ -48,3 +48,8 @@ export interface ModuleDescription {
   /** `start` and `points` of a grab ask for a part of it, and `statistics` for what is worked out of that. */
   readonly parts?: boolean;
 }
+
+/** The settings among a module's parameters: what is saved and restored. */
+export function settable({ parameters }: Pick<ModuleDescription, 'parameters'>): readonly ParameterDescription[] {
+  return parameters.filter(({ readonly, momentary }) => !readonly && !momentary);
+}

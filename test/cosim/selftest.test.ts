@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import type { Finding, SelftestReport } from '../../src/fpga/instrument/selftest/figures.ts';
-import { identity, silent } from '../fpga/instrument/fixture.ts';
+import { allSettings, identity, silent } from '../fpga/instrument/fixture.ts';
 import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
@@ -50,12 +50,7 @@ withInstrument('the self-test on the live Verilog', (bench) => {
   /** All settings, as a process finds them that knows nothing but the registers. */
   async function inRegisters(): Promise<Record<string, unknown>> {
     const stranger = await openInstrument({ bus: bench().bus, identity, log: silent, freshlyLoaded: false });
-    const all: Record<string, unknown> = {};
-    for (const { name, parameters } of stranger.modules) {
-      const settings = parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name);
-      all[name] = await stranger.get(name, settings);
-    }
-    return all;
+    return allSettings(stranger);
   }
 
   const faults: readonly (readonly [what: string, commands: readonly string[], named: readonly RegExp[]])[] = [

@@ -4,10 +4,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
-import type { Instrument } from '../../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import { importPyrpl } from '../../src/import-pyrpl.ts';
-import { client, identity, silent } from '../fpga/instrument/fixture.ts';
+import { allSettings, client, identity, silent } from '../fpga/instrument/fixture.ts';
 import { onCosim, withProgram } from './cosim.ts';
 
 const me = client('state');
@@ -32,7 +31,7 @@ withProgram('a daemon that comes back to the live Verilog', (program) => {
     try {
       const one = await start({ statePath });
       for (const [module, values] of Object.entries(WANTED)) await one.configure(me, module, values);
-      const before = await settings(one);
+      const before = await allSettings(one);
       for (const [module, { input }] of Object.entries(WANTED)) {
         if (input !== undefined) assert.equal(before[module]?.input, input, module);
       }
@@ -40,10 +39,10 @@ withProgram('a daemon that comes back to the live Verilog', (program) => {
 
       const written = bus.traffic.wordsWritten;
       const back = await start({ statePath });
-      assert.deepEqual(await settings(back), before);
+      assert.deepEqual(await allSettings(back), before);
       // Without the file the registers still tell whatever is in registers.
       const bare = await start();
-      for (const [module, values] of Object.entries(await settings(bare))) {
+      for (const [module, values] of Object.entries(await allSettings(bare))) {
         const inDriver = Object.keys(values).filter((name) => !same(values[name], before[module]?.[name]));
         for (const name of inDriver)
           assert.ok(SOFTWARE.includes(module) || UNTOLD.includes(`${module}.${name}`), `${module}.${name}`);
@@ -72,14 +71,5 @@ const UNTOLD = [
 const SOFTWARE = ['sampler', 'networkanalyzer', 'spectrumanalyzer'];
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-
-async function settings(instrument: Instrument): Promise<Record<string, Record<string, unknown>>> {
-  const all: Record<string, Record<string, unknown>> = {};
-  for (const { name, parameters } of instrument.modules) {
-    const names = parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name);
-    all[name] = await instrument.get(name, names);
-  }
-  return all;
-}
 
 test.run();

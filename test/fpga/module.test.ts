@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import fc from 'fast-check';
 import { test } from 'uvu';
 import { Refusal } from '../../src/errors.ts';
+import { settable } from '../../src/fpga/description.ts';
 import { block } from '../../src/fpga/fields.ts';
 import { fpgaModule, ordered } from '../../src/fpga/module.ts';
 import { moduleDriver } from '../../src/fpga/module-driver.ts';
@@ -269,9 +270,7 @@ for (const module of modules) {
   });
 
   test(`${module.name}: whatever was checked can be written, and is then what get says`, async () => {
-    const names = module.description.parameters
-      .filter((one) => !one.readonly && !one.momentary)
-      .map(({ name }) => name);
+    const names = settable(module.description).map(({ name }) => name);
     await fc.assert(
       fc.asyncProperty(fc.array(requests(names), { maxLength: 5 }), async (list) => {
         const bus = recordingBus();

@@ -7,7 +7,7 @@ import { BusError, PitayadError, Refusal } from '../../errors.ts';
 import { nearest } from '../../nearest.ts';
 import { CLOCK_HZ, type RegisterBus } from '../bus/bus.ts';
 import { scalesOf, type Wiring } from '../calibration.ts';
-import type { ModuleDescription, Value } from '../description.ts';
+import { type ModuleDescription, settable, type Value } from '../description.ts';
 import type { Taken } from '../driver.ts';
 import type { ModuleDeclaration, TypedDriver } from '../module.ts';
 import { moduleDriver } from '../module-driver.ts';
@@ -145,7 +145,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
   function open(declaration: (typeof modules)[number]): Module {
     // What a driver's values are matters to its own recorder only; here all modules are alike.
     const driver = moduleDriver(registers, declaration as unknown as ModuleDeclaration, board);
-    const { name, parameters } = driver.description;
+    const { name } = driver.description;
     const recorder = recorders.find(({ module }) => module === name)?.open(tools, driver);
     const inTurn = serial();
     const writing = (job: () => Promise<Taken[]>, changed: (taken: Taken[]) => boolean): Promise<Taken[]> =>
@@ -153,7 +153,7 @@ export async function openInstrument(options: OpenOptions): Promise<Instrument> 
     return {
       driver,
       name,
-      settable: parameters.filter((one) => !one.readonly && !one.momentary).map((one) => one.name),
+      settable: settable(driver.description).map((one) => one.name),
       recorder,
       place: turnstile(),
       write: (job) => writing(job, (taken) => taken.length > 0),

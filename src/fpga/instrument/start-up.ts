@@ -1,6 +1,7 @@
 /** What a module's registers hold when the instrument opens: saved settings, or what the FPGA was doing already. */
 import type { Logger } from 'pino';
 import { Refusal } from '../../errors.ts';
+import { settable } from '../description.ts';
 import type { ModuleDriver } from '../driver.ts';
 import { inSteps, STEPS, type Values } from './steps.ts';
 
@@ -38,8 +39,7 @@ export async function bringUp(
 }
 
 function defaultsOf({ description }: ModuleDriver): Values {
-  const settings = description.parameters.filter(({ readonly, momentary }) => !readonly && !momentary);
-  return Object.fromEntries(settings.map((parameter) => [parameter.name, parameter.default]));
+  return Object.fromEntries(settable(description).map((parameter) => [parameter.name, parameter.default]));
 }
 
 /** What `off` sets besides settings: integrators to 0, which have run since their gains were set. */

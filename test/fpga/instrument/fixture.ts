@@ -1,5 +1,6 @@
 /** An instrument on a bus, for tests: silent, with a board of no importance. */
 import { type Logger, pino } from 'pino';
+import { settable } from '../../../src/fpga/description.ts';
 import type { Client, Instrument } from '../../../src/fpga/instrument/instrument.ts';
 import { type OpenOptions, openInstrument } from '../../../src/fpga/instrument/open.ts';
 import { type TimedBus, timedBus } from './timed-bus.ts';
@@ -27,6 +28,16 @@ export async function timed(
 }
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What all modules are set to. */
+export async function allSettings(instrument: Instrument): Promise<Record<string, Record<string, unknown>>> {
+  const all: Record<string, Record<string, unknown>> = {};
+  for (const module of instrument.modules) {
+    const names = settable(module).map(({ name }) => name);
+    all[module.name] = await instrument.get(module.name, names);
+  }
+  return all;
+}
 
 /** Waits for what another task does, turn by turn. */
 export async function eventually(holds: () => boolean, what: string, ms = 2000): Promise<void> {

@@ -1,4 +1,4 @@
-"""Lines of the form ``ok   what`` and ``FAIL what: why``, one for each check."""
+"""Lines of the form ``ok   what``, ``FAIL what: why`` and ``skipped: what: why``, one for each check."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def check(what: str) -> Iterator[None]:
         print(f"FAIL {what}: {type(error).__name__} {error}", flush=True)
     else:
         print(f"ok   {what}", flush=True)
+
+
+def skip(what: str, missing: str) -> None:
+    """What this machine cannot run, and what it lacks for that."""
+    print(f"skipped: {what}: {missing}", flush=True)
 
 
 def soon(attempt: Callable[[], float], limit: float, tries: int = 3) -> float:

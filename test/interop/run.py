@@ -4,7 +4,7 @@
 
 Needs the standard library alone. Installs the plug-in package into a folder of its own, opens a network of its own
 where the machine allows it (multicast works there, and nothing reaches the real one), and runs each scenario in a
-process with a home folder of its own. Prints a line for each check, and at the end ``N passed, N failed``.
+process with a home folder of its own. Prints a line for each check, and at the end ``N passed, N failed[, N skipped]``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NOTHING_OF_OURS = {"dial_out", "leco", "leco_joined", "leco_dashboard"}
 LIMIT = 300
 """Seconds for one scenario."""
 
-RESULT = re.compile(r"ok   |FAIL |     - ")
+RESULT = re.compile(r"ok   |FAIL |skipped: |     - ")
 """Lines of a scenario that are for the reader; the rest is PyMoDAQ's, and shown when something failed."""
 
 INSIDE = "PITAYAD_INTEROP_INSIDE"
@@ -85,8 +85,8 @@ def install(python: str, folder: Path) -> Path:
     return site
 
 
-def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path) -> tuple[int, int]:
-    """Gives the numbers of checks that passed and failed; a scenario that does not end well has failed once more."""
+def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path) -> tuple[int, int, int]:
+    """Gives how many checks passed, failed and were skipped; a scenario that does not end well has failed once more."""
     home = folder / f"home-{name}"
     home.mkdir()
     environment = {
@@ -125,13 +125,13 @@ def run_scenario(name: str, python: str, site: Path, daemon: Path, folder: Path)
     for line in text.splitlines():
         if RESULT.match(line):
             print(line)
-    passed, failed = len(re.findall(r"^ok   ", text, re.M)), len(re.findall(r"^FAIL ", text, re.M))
-    if (code != 0 and failed == 0) or passed == 0:
+    passed, failed, skipped = (len(re.findall(f"^{word}", text, re.M)) for word in ("ok   ", "FAIL ", "skipped: "))
+    if (code != 0 and failed == 0) or passed + skipped == 0:
         failed += 1
         print(f"FAIL {name} ended with {code}" + (f" after {LIMIT} s" if code == -1 else ""))
     if failed:
         print("\n".join(line for line in text.splitlines() if not RESULT.match(line))[-12000:])
-    return passed, failed
+    return passed, failed, skipped
 
 
 def main() -> int:
@@ -147,7 +147,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     enter_own_network()
     bring_up_network()
-    passed = failed = 0
+    sums = [0, 0, 0]
     with tempfile.TemporaryDirectory(prefix="pitayad-interop-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         # Not resolved: the python of a virtual environment is a link, and must be called by its own name.
@@ -156,9 +156,10 @@ def main() -> int:
         print(f"PyMoDAQ {arguments.version}")
         version = tuple(int(part) for part in arguments.version.split(".")[:2])
         for scenario in arguments.only or [name for name in SCENARIOS if version >= SINCE.get(name, (0, 0))]:
-            good, bad = run_scenario(scenario, python, site, arguments.daemon.resolve(), folder)
-            passed, failed = passed + good, failed + bad
-    print(f"{passed} passed, {failed} failed")
+            counts = run_scenario(scenario, python, site, arguments.daemon.resolve(), folder)
+            sums = [total + count for total, count in zip(sums, counts, strict=True)]
+    passed, failed, skipped = sums
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 0 if failed == 0 else 1
 
 

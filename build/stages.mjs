@@ -147,7 +147,7 @@ function report(name, { passed, failed, skipped, why, output }, seconds) {
 /** What failed in a stage, as its program names it; else why the stage did. */
 function failuresOf(name, { output, why }) {
   const named = [...output.matchAll(/^\s*(?:FAIL|FAILED|MISS)\s+(\S.*)$/gm)].map(([, what]) => what.slice(0, 200));
-  const all = named.length > 0 ? named.slice(0, 20) : [why ?? 'see above'];
+  const all = named.length > 0 ? named.slice(0, 20) : [why || 'see above'];
   return all.map((what) => `${name}: ${what}`);
 }
 
@@ -234,7 +234,7 @@ async function check() {
     programs.map(async ([name, program, args]) => ({ name, ...(await run(program, args, { allowFailure: true })) })),
   );
   const failed = results.filter(({ code }) => code !== 0);
-  const output = failed.map(({ name, output }) => `--- ${name}\n${output}`).join('\n');
+  const output = failed.map(({ name, output }) => `FAIL  ${name}\n${output}`).join('\n');
   return {
     output: `${output}\n${results.length - failed.length} passed, ${failed.length} failed`,
     code: failed.length,

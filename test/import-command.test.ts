@@ -1,7 +1,5 @@
 /** `pitayad import-pyrpl`: shown, kept beside a state, set on a board. */
 import assert from 'node:assert';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,9 +9,9 @@ import { openSimulator } from '../src/fpga/bus/simulator/simulator.ts';
 import type { Instrument } from '../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../src/fpga/instrument/open.ts';
 import { type Door, listen } from '../src/server/listen.ts';
+import { pitayad } from './command.ts';
 import { client, identity, silent } from './fpga/instrument/fixture.ts';
 
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 const LAB = fileURLToPath(new URL('import-pyrpl/lab.yml', import.meta.url));
 const alice = client('alice');
 
@@ -45,18 +43,7 @@ test.after(async ({ close, folder }) => {
   rmSync(folder, { recursive: true });
 });
 
-async function run(...args: string[]): Promise<{ status: number; out: string; err: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'import-pyrpl', ...args]);
-  const ended = { out: '', err: '' };
-  child.stdout.on('data', (data) => {
-    ended.out += data;
-  });
-  child.stderr.on('data', (data) => {
-    ended.err += data;
-  });
-  const [status] = await once(child, 'close');
-  return { status, ...ended };
-}
+const run = (...args: string[]) => pitayad('import-pyrpl', ...args);
 
 test('by itself it shows what it would take, and changes nothing', async ({ folder }) => {
   const { status, out } = await run(LAB);

@@ -1,12 +1,10 @@
 /** The shell's commands against a door over a simulated board. */
 import assert from 'node:assert';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import { suite } from 'uvu';
 import { ConfigurationError, PitayadError } from '../src/errors.ts';
@@ -16,15 +14,8 @@ import type { Instrument } from '../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../src/fpga/instrument/open.ts';
 import { type Door, listen } from '../src/server/listen.ts';
 import { shellCommands, valueOfWord } from '../src/shell.ts';
+import { type Ended, pitayad } from './command.ts';
 import { identity, silent } from './fpga/instrument/fixture.ts';
-
-const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-
-interface Ended {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 const test = suite<{ instrument: Instrument; door: Door; close: () => Promise<void> }>('shell');
 
@@ -72,20 +63,6 @@ async function run(port: number, ...args: string[]): Promise<Ended> {
     if (!(error instanceof PitayadError)) throw error;
     return { ...ended, err: error.message, status: error instanceof ConfigurationError ? 2 : 1 };
   }
-}
-
-/** The command as a process of its own. */
-async function runProcess(...args: string[]): Promise<Ended> {
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args]);
-  const ended = { out: '', err: '' };
-  child.stdout.on('data', (data) => {
-    ended.out += data;
-  });
-  child.stderr.on('data', (data) => {
-    ended.err += data;
-  });
-  const [status] = await once(child, 'close');
-  return { ...ended, status };
 }
 
 async function json(port: number, ...args: string[]): Promise<Record<string, unknown>> {
@@ -245,9 +222,9 @@ test('what is refused is one sentence on standard error, with status 1; bad opti
 test('as a process: what it prints, and its status', async ({ door }) => {
   const port = ['--port', String(door.port)];
   const [good, refused, wrong] = await Promise.all([
-    runProcess('get', 'asg1', 'offset', '--json', ...port),
-    runProcess('set', 'asg1', 'offset=5', ...port),
-    runProcess('set', 'asg1', 'offset', ...port),
+    pitayad('get', 'asg1', 'offset', '--json', ...port),
+    pitayad('set', 'asg1', 'offset=5', ...port),
+    pitayad('set', 'asg1', 'offset', ...port),
   ]);
   assert.deepEqual(good, { status: 0, out: '{"offset":0}\n', err: '' });
   const sentence = 'pitayad: asg1.offset must be from -1 to 1 V, not 5; nothing was changed.\n';

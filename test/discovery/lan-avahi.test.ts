@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { avahiTakes, SERVICE_FILE } from '../../src/discovery/avahi.ts';
-import { type Lan, openLan } from './lan.ts';
+import { type Lan, linkLocal, openLan } from './lan.ts';
 import { announce, browse, ended, lines, missing } from './programs.ts';
 
 const lacking =
@@ -85,13 +85,7 @@ test('a browser sees the board once, with avahi’s name and address, also after
 });
 
 test('on link-local addresses alone', async ({ lan, root }) => {
-  for (const [on, old, fresh] of [
-    ['pc', '10.77.0.1/24', '169.254.10.1/16'],
-    ['board', '10.77.0.2/24', '169.254.10.2/16'],
-  ] as const) {
-    lan.run(on, 'ip', 'address', 'add', fresh, 'dev', on, 'scope', 'link');
-    lan.run(on, 'ip', 'address', 'del', old, 'dev', on);
-  }
+  linkLocal(lan);
   await startAvahi(lan, root);
   const browser = await browse(lan);
   const board = announce(lan, 'board', 'rp', '6341', '0.0.0.0', root);

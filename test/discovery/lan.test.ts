@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
-import { isRunning, type Lan, openLan } from './lan.ts';
+import { isRunning, type Lan, linkLocal, openLan } from './lan.ts';
 import { announce, browse, ended, lines, missing, path } from './programs.ts';
 
 const test = suite<{ lan: Lan }>('mDNS on a network');
@@ -69,17 +69,6 @@ test('another address is announced in place of the old one, without a goodbye', 
   }
   assert.equal(browser.events.filter(({ event }) => event === 'removed').length, 0);
 });
-
-/** Takes the computers of the network from its addresses to those that they give themselves when nobody gives them any. */
-function linkLocal(lan: Lan): void {
-  for (const [on, old, fresh] of [
-    ['pc', '10.77.0.1/24', '169.254.10.1/16'],
-    ['board', '10.77.0.2/24', '169.254.10.2/16'],
-  ] as const) {
-    lan.run(on, 'ip', 'address', 'add', fresh, 'dev', on, 'scope', 'link');
-    lan.run(on, 'ip', 'address', 'del', old, 'dev', on);
-  }
-}
 
 test('a cable straight to the PC, with link-local addresses alone; then an address by DHCP', async ({ lan }) => {
   linkLocal(lan);

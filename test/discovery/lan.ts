@@ -81,6 +81,17 @@ export async function openLan(): Promise<Lan> {
   };
 }
 
+/** Takes the computers of the network from its addresses to those that they give themselves when nobody gives them any. */
+export function linkLocal(lan: Lan): void {
+  for (const [on, old, fresh] of [
+    ['pc', '10.77.0.1/24', '169.254.10.1/16'],
+    ['board', '10.77.0.2/24', '169.254.10.2/16'],
+  ] as const) {
+    lan.run(on, 'ip', 'address', 'add', fresh, 'dev', on, 'scope', 'link');
+    lan.run(on, 'ip', 'address', 'del', old, 'dev', on);
+  }
+}
+
 export function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode === null && signalCode === null;
 }

@@ -187,7 +187,9 @@ test(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`, a
   for (let sent = 0; sent < TRACES; sent += CLIENTS) {
     if (half === 0 && sent + CLIENTS > TRACES / 2) half = await rss(board);
     // Whoever asks gets all of the trace that is taken for all.
-    const grabs = clients.map((client) => client.ask('grab', { module: 'scope', fresh: false, timeout: 60 }, { patient: true }));
+    const grabs = clients.map((client) =>
+      client.ask('grab', { module: 'scope', fresh: false, timeout: 60 }, { patient: true }),
+    );
     for (const { word } of await Promise.all(grabs)) assert.equal(word, 'Done');
   }
   const full = await rss(board);

@@ -24,7 +24,8 @@ const environment = (name: string): string => {
 
 const PORT = 6341;
 const CLIENTS = 8;
-const TRACES = 1000;
+/** To all of them together. */
+const TRACES = Number(process.env.PITAYAD_BOARD_TRACES ?? 1000);
 /** In kB, as the kernel tells them. */
 const MOST_RSS = 90 * 1024;
 const MOST_GROWTH = 2 * 1024;

@@ -25,6 +25,11 @@ from pymodaq_plugins_pitayad.presets import build
 
 APP = build.mkQApp("scan")
 
+SAVING = 200
+"""Milliseconds after each point in PyMoDAQ 5.3, which saves it in a thread of its own. What is measured meanwhile may
+get into the point that is being saved, and be missed by the scan: ``DataToExport.append`` is not for two threads.
+"""
+
 
 def pump(until: Callable[[], Any] = lambda: False, seconds: float = 10.0) -> bool:
     """Lets Qt work until it is true; whether it became true in time."""
@@ -101,6 +106,7 @@ def open_scan(
 
         scan = dashboard.load_extension(ExtensionEnum.SCANNER)
         scan.override_popups(False)
+        scan.settings.child("time_flow", "wait_time").setValue(SAVING)
     else:
         from pymodaq.extensions import daq_scan
 
@@ -122,7 +128,8 @@ def run(scan: Any, seconds: float = 120.0) -> Path:
     """Runs it; gives the path of the file."""
     done: list[bool] = []
     if build.EXPERIMENTS:
-        scan.scan_done_signal.connect(lambda: done.append(True))
+        # Not the end of the scan: then some points may still have to be saved.
+        scan.scan_acquisition.workers_terminated.connect(lambda: done.append(True))
     scan.start_scan()
     path = Path(str(scan.h5saver.settings["current_h5_file"]))
     if not pump(lambda: done or (not build.EXPERIMENTS and scan.ui.is_action_enabled("start")), seconds):

@@ -107,6 +107,19 @@ function pymodaq(port: number, ends: (() => unknown)[]): Context['ask'] {
   };
 }
 
+/** A test; when it fails, what the board's log says last is told. */
+function onBoard(name: string, body: (context: Context) => Promise<void>): void {
+  test(name, async (context) => {
+    try {
+      await body(context);
+    } catch (error) {
+      const { output } = await context.board.shell(`${journal} | tail -40; dmesg | tail -10`, 300);
+      console.log(`\n--- ${name}: the board's log\n${output}`);
+      throw error;
+    }
+  });
+}
+
 const hash = (samples: Int16Array): string =>
   createHash('sha256')
     .update(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength))
@@ -145,7 +158,7 @@ test('it boots from the card, loads the FPGA after the stock start, and serves a
   assert.match(await says(board, 'ls -l /proc/$(systemctl show -p MainPID --value pitayad)/fd'), /-> \/dev\/mem$/m);
 });
 
-test('what the card was given is there: settings, key, address', async ({ board }) => {
+onBoard('what the card was given is there: settings, key, address', async ({ board }) => {
   assert.match(await says(board, 'cat /opt/redpitaya/pitayad.yaml'), /^in2: HV$/m);
   assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV');
   assert.equal(
@@ -156,7 +169,7 @@ test('what the card was given is there: settings, key, address', async ({ board 
   assert.equal(await says(board, 'dpkg -l pitayad | grep -o ^ii; dpkg --verify pitayad'), 'ii');
 });
 
-test('PyMoDAQ grabs exactly the trace that is in the registers, and what it sets is seen there', async (context) => {
+onBoard('PyMoDAQ grabs exactly the trace that is in the registers, and what it sets is seen there', async (context) => {
   const { board, scope } = context;
   context.ask = pymodaq(board.port, context.ends);
   const set = await context.ask({ command: 'configure', module: 'hk', config: { led: 0xa5 } });
@@ -177,7 +190,7 @@ test('PyMoDAQ grabs exactly the trace that is in the registers, and what it sets
   }
 });
 
-test(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`, async ({ board, scope }) => {
+onBoard(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`, async ({ board, scope }) => {
   const open = () => connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 60_000 });
   const clients = await Promise.all(Array.from({ length: CLIENTS }, open));
   const config = { decimation: 8, trigger_source: 'immediately', input1: 'in1', input2: 'in2' };
@@ -202,7 +215,7 @@ test(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`, a
   assert.ok(full - half <= MOST_GROWTH, `${full - half} kB more`);
 });
 
-test('killed, it comes back by itself, with the FPGA untouched', async ({ board }) => {
+onBoard('killed, it comes back by itself, with the FPGA untouched', async ({ board }) => {
   const [before, registers] = [await says(board, 'cat /run/pitayad-fpga.json'), board.registers];
   await registers?.write(0x4010_0014, 1024);
   const pid = await says(board, 'systemctl show -p MainPID --value pitayad');
@@ -221,7 +234,7 @@ test('killed, it comes back by itself, with the FPGA untouched', async ({ board 
   client.close();
 });
 
-test('a second version is installed, and the first one comes back: the FPGA goes on', async ({ board }) => {
+onBoard('a second version is installed, and the first one comes back: the FPGA goes on', async ({ board }) => {
   const version = (): Promise<string> => says(board, 'dpkg-query -W pitayad | cut -f2');
   const [first, load] = [await version(), await says(board, 'cat /run/pitayad-fpga.json')];
   await board.registers?.write(0x4010_0014, 2048);

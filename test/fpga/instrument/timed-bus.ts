@@ -25,6 +25,8 @@ export interface TimedBus extends RegisterBus {
   finish(): void;
   /** Reads of the control word since the last arming. */
   readonly polls: number;
+  /** Words over the bus, all other ones too, since the last arming, which is the first of them. */
+  readonly wordsSinceArming: number;
   /** A trigger comes in the clock after the last sample: see `Ending`. */
   triggeredAgain: boolean;
   /** While it runs it is triggered, and so many samples were written since; undefined: it never says so. */
@@ -48,6 +50,8 @@ export function timedBus(name = 'timed'): TimedBus {
   let polls = 0;
   let over = true;
   let blockWords = 0;
+  let wordsBefore = 0;
+  const words = (): number => registers.traffic.wordsRead + registers.traffic.wordsWritten + blockWords;
 
   const bus: TimedBus = {
     name,
@@ -70,6 +74,9 @@ export function timedBus(name = 'timed'): TimedBus {
     },
     get polls() {
       return polls;
+    },
+    get wordsSinceArming() {
+      return words() - wordsBefore;
     },
     finish() {
       over = true;
@@ -101,6 +108,7 @@ export function timedBus(name = 'timed'): TimedBus {
         over = false;
         armings++;
         polls = 0;
+        wordsBefore = words();
         armedAt = performance.now();
       }
       return registers.write(address, value);

@@ -10,8 +10,9 @@ import type { ServiceManager } from './service-manager.ts';
 /** Feedings in the time that systemd allows: one that was late does no harm. */
 const FEEDINGS = 4;
 
-/** One pause of the event loop that a client takes for a daemon that hangs, in ms. */
+/** One pause of the event loop that a client takes for a daemon that hangs, in ms; or more, where systemd is told to be patient. */
 const MAX_PAUSE_MS = 2000;
+const MAX_PAUSE_SHARE = 1 / 15;
 
 /** Looks at the clock between two feedings: one that comes late tells of a pause. */
 const LOOKS = 8;
@@ -26,11 +27,12 @@ export interface Condition {
   readonly now: number;
 }
 
-/** Why the daemon is not well; undefined: it is. */
-export function illness({ pauseMs, verdict, now }: Condition, maxVerdictAgeMs: number): string | undefined {
-  if (pauseMs > MAX_PAUSE_MS) return `the event loop stood still for ${Math.round(pauseMs)} ms`;
+/** Why the daemon is not well; undefined: it is. @param allowedMs what systemd allows between two feedings */
+export function illness({ pauseMs, verdict, now }: Condition, allowedMs: number): string | undefined {
+  if (pauseMs > Math.max(MAX_PAUSE_MS, allowedMs * MAX_PAUSE_SHARE))
+    return `the event loop stood still for ${Math.round(pauseMs)} ms`;
   const age = verdict === undefined ? 0 : now - verdict.at;
-  if (age > maxVerdictAgeMs) return `nobody has looked at the FPGA for ${Math.round(age)} ms`;
+  if (age > allowedMs / 2) return `nobody has looked at the FPGA for ${Math.round(age)} ms`;
   return undefined;
 }
 
@@ -56,7 +58,7 @@ export function feedWatchdog({ manager, log, verdict, env = process.env }: Watch
 
   function feed(now: number): void {
     const found = verdict();
-    const ill = illness({ pauseMs, verdict: found, now }, allowedMs / 2);
+    const ill = illness({ pauseMs, verdict: found, now }, allowedMs);
     pauseMs = 0;
     if (ill === undefined) manager.alive(found?.lost);
     else log.error({ reason: ill }, 'the watchdog is not fed');

@@ -113,6 +113,10 @@ ExecStart=/bin/cp /usr/local/share/eeprom /sys/bus/i2c/devices/0-0050/eeprom
 ExecStart=/bin/chgrp eeprom /sys/bus/i2c/devices/0-0050/eeprom
 ExecStart=/bin/chmod 640 /sys/bus/i2c/devices/0-0050/eeprom`,
   }),
+  // Tens of times slower than a board, on a machine that is busy with other tests too.
+  '/etc/systemd/system/pitayad.service.d/emulator.conf':
+    '[Service]\nTimeoutStartSec=600\nTimeoutStopSec=60\nWatchdogSec=600\n',
+  '/etc/systemd/system/pitayad-fpga.service.d/emulator.conf': '[Service]\nTimeoutStartSec=600\n',
   '/etc/udev/rules.d/10-redpitaya.rules': 'SUBSYSTEM=="uio", SYMLINK+="uio/%s{name}", GROUP="uio"\n',
   '/usr/lib/sysusers.d/zz-board.conf': `u messagebus - "D-Bus"
 u avahi - "Avahi"

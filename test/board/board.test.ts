@@ -107,14 +107,16 @@ function pymodaq(port: number, ends: (() => unknown)[]): Context['ask'] {
   };
 }
 
-/** A test; when it fails, what the board's log says last is told. */
+/** A test that says its seconds and, when it fails, what the board's log says last. */
 function onBoard(name: string, body: (context: Context) => Promise<void>): void {
   test(name, async (context) => {
+    const start = performance.now();
     try {
       await body(context);
+      console.log(`${((performance.now() - start) / 1000).toFixed(0)} s: ${name}`);
     } catch (error) {
-      const { output } = await context.board.shell(`${journal} | tail -40; dmesg | tail -10`, 300);
-      console.log(`\n--- ${name}: the board's log\n${output}`);
+      const last = await context.board?.shell(`${journal} | tail -40; dmesg | tail -10`, 300).catch(() => undefined);
+      console.log(`\n--- ${name}: the board's log\n${last?.output}`);
       throw error;
     }
   });
@@ -125,7 +127,7 @@ const hash = (samples: Int16Array): string =>
     .update(Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength))
     .digest('hex');
 
-test('it boots from the card, loads the FPGA after the stock start, and serves as its own user', async (context) => {
+onBoard('it boots from the card, loads the FPGA after the stock start, and serves as its own user', async (context) => {
   const memory = environment('PITAYAD_BOARD_MEMORY');
   context.ends.push(() => rmSync(memory, { force: true }));
   const registers = openRegisters(memory);
@@ -249,7 +251,7 @@ onBoard('a second version is installed, and the first one comes back: the FPGA g
   assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV', 'state is kept');
 });
 
-test('with another design in the FPGA it does not serve, and says why', async ({ board }) => {
+onBoard('with another design in the FPGA it does not serve, and says why', async ({ board }) => {
   const { registers } = board;
   assert.ok(registers);
   await presetIdentity(registers, false);
@@ -263,9 +265,13 @@ test('with another design in the FPGA it does not serve, and says why', async ({
   await presetIdentity(registers);
 });
 
-test('where the load fails it does not serve, touches nothing, and says why', async ({ ends }) => {
+onBoard('where the load fails it does not serve, touches nothing, and says why', async (context) => {
+  // Two at a time would only keep each other waiting.
+  await context.scope.stop();
+  await context.board.stop();
   const board = await startMachine(machineOptions(''));
-  ends.push(() => board.stop());
+  context.ends.push(() => board.stop());
+  context.board = board;
   await booted(board);
   assert.equal(await settled(board, 'pitayad-fpga'), 'failed');
   assert.equal(await settled(board, 'pitayad'), 'inactive');

@@ -44,6 +44,7 @@ export interface Machine {
   console(): string;
   /** Runs one line of shell as root in the guest. @throws Error: it does not end in time, or the machine is gone */
   shell(line: string, seconds?: number): Promise<Answer>;
+  /** Once more: no difference. */
   stop(): Promise<void>;
 }
 
@@ -86,6 +87,7 @@ export async function startMachine(options: MachineOptions, registers?: Register
   }
 
   await heard(/console ready/, 600);
+  let stopped: Promise<void> | undefined;
 
   return {
     port,
@@ -102,10 +104,13 @@ export async function startMachine(options: MachineOptions, registers?: Register
       return { output: Buffer.from(lines.join(''), 'base64').toString('utf8'), status: Number(status) };
     },
 
-    async stop() {
-      qemu.kill('SIGKILL');
-      await over;
-      await registers?.close();
+    stop() {
+      stopped ??= (async () => {
+        qemu.kill('SIGKILL');
+        await over;
+        await registers?.close();
+      })();
+      return stopped;
     },
   };
 }

@@ -117,10 +117,6 @@ ExecStart=/bin/chmod 640 /sys/bus/i2c/devices/0-0050/eeprom`,
   '/etc/systemd/system/pitayad.service.d/emulator.conf':
     '[Service]\nTimeoutStartSec=600\nTimeoutStopSec=60\nWatchdogSec=600\n',
   '/etc/systemd/system/pitayad-fpga.service.d/emulator.conf': '[Service]\nTimeoutStartSec=600\n',
-  // Nothing of the card is kept: what can stay in memory is not written to it, which the emulator takes long for.
-  '/etc/dpkg/dpkg.cfg.d/emulator': 'force-unsafe-io\n',
-  '/etc/sysctl.d/emulator.conf':
-    'vm.dirty_background_ratio = 60\nvm.dirty_ratio = 80\nvm.dirty_expire_centisecs = 360000\nvm.dirty_writeback_centisecs = 0\n',
   '/etc/udev/rules.d/10-redpitaya.rules': 'SUBSYSTEM=="uio", SYMLINK+="uio/%s{name}", GROUP="uio"\n',
   '/usr/lib/sysusers.d/zz-board.conf': `u messagebus - "D-Bus"
 u avahi - "Avahi"

@@ -88,7 +88,7 @@ export async function runStages(names, bundle) {
 
   const sum = (count) => [...results.values()].reduce((total, result) => total + result[count], 0);
   const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
-  for (const { name } of known.filter((stage) => stage.named && !chosen.includes(stage))) {
+  for (const { name } of names.length === 0 ? known.filter(({ named }) => named) : []) {
     say(`${name.padEnd(16)}   not part of this: npm run test:${name}`);
   }
   // Once more, in a line each: a log may have been cut before that.

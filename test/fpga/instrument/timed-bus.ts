@@ -51,6 +51,8 @@ export function timedBus(name = 'timed'): TimedBus {
   let over = true;
   let blockWords = 0;
   let wordsBefore = 0;
+  /** What a register holds: the hardware's own look, which is none over the bus. */
+  const present = (address: number): number => registers.content().get(address) ?? 0;
   const words = (): number => registers.traffic.wordsRead + registers.traffic.wordsWritten + blockWords;
 
   const bus: TimedBus = {
@@ -92,11 +94,11 @@ export function timedBus(name = 'timed'): TimedBus {
         }
         if (bus.lasts !== undefined && performance.now() >= armedAt + bus.lasts) over = true;
         registers.preset(CONTROL, over ? (bus.triggeredAgain ? 4 : 0) : bus.sinceTrigger === undefined ? 1 : 5);
-        if (over && bus.triggeredAgain) registers.preset(POINTER_AT_TRIGGER, await registers.read(POINTER));
+        if (over && bus.triggeredAgain) registers.preset(POINTER_AT_TRIGGER, present(POINTER));
         if (over) registers.preset(SOURCE, 0);
       }
       if (address === POINTER && bus.sinceTrigger !== undefined) {
-        registers.preset(POINTER, ((await registers.read(POINTER_AT_TRIGGER)) + bus.sinceTrigger) % SAMPLES);
+        registers.preset(POINTER, (present(POINTER_AT_TRIGGER) + bus.sinceTrigger) % SAMPLES);
       }
       return registers.read(address);
     },

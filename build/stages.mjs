@@ -16,6 +16,9 @@ const logs = join(dist, 'test');
 /** Reference material that is not part of the repository: there the reference Verilog is found. */
 const shared = process.env.PITAYAD_SHARED ?? join(root, '../shared');
 
+/** Where a skip is a failure, and a failure is looked at twice. */
+const inCI = process.env.CI === 'true';
+
 /** Stages that CI runs again, at most: where more fail, it is not the others' doing. */
 const MOST_AGAIN = 3;
 
@@ -62,12 +65,12 @@ export async function runStages(names, bundle) {
   if (chosen.length === 0) throw new Error(`no such stage; there are ${known.map(({ name }) => name).join(', ')}`);
   mkdirSync(logs, { recursive: true });
 
-  const ci = process.env.CI === 'true';
+  /** What each stage came to, the last time that it was run. */
   const results = new Map();
   const perform = async (stage) => {
     const start = performance.now();
     const result = await outcome(stage);
-    results.set(stage.name, result);
+    results.set(stage, result);
     report(stage.name, result, (performance.now() - start) / 1000);
   };
   await perform({ name: 'bundle', run: () => bundle().then(() => ({ output: '1 passed, 0 failed', code: 0 })) });
@@ -78,13 +81,13 @@ export async function runStages(names, bundle) {
     await Promise.all(Array.from({ length: Math.max(2, availableParallelism()) }, worker));
   }
 
-  const failing = () => chosen.filter(({ name }) => results.get(name)?.failed > 0);
-  const failures = () => failing().flatMap(({ name }) => failuresOf(name, results.get(name)));
-  // Beside others, on a machine that others use too, what waits for something may have waited in vain: what fails when
-  // it has the machine to itself has failed.
-  const again = ci && failing().length <= MOST_AGAIN ? failing() : [];
+  const failing = () => [...results].filter(([, result]) => result.failed > 0);
+  const failures = () => failing().flatMap(([stage, result]) => failuresOf(stage.name, result));
+  // On a machine that others use too, what waits for something may have waited in vain: what fails by itself, and again,
+  // has failed.
+  const again = inCI && failing().length <= MOST_AGAIN ? failing() : [];
   const once = again.length > 0 ? failures() : [];
-  for (const stage of again) await perform(stage);
+  for (const [stage] of again) await perform(stage);
 
   const sum = (count) => [...results.values()].reduce((total, result) => total + result[count], 0);
   const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
@@ -92,7 +95,7 @@ export async function runStages(names, bundle) {
     say(`${name.padEnd(16)}   not part of this: npm run test:${name}`);
   }
   // Once more, in a line each: a log may have been cut before that.
-  if (once.length > 0) say(`\nat first, beside others, failed:\n${once.join('\n')}`);
+  if (once.length > 0) say(`\nfailed at first, and run again:\n${once.join('\n')}`);
   if (failed > 0) say(`\nfailed:\n${failures().join('\n')}`);
   say(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
   return failed > 0 ? 1 : 0;
@@ -111,14 +114,13 @@ function groups(chosen) {
 
 /** What a stage came to; whatever it throws is a failure or a skip with its reason in `why`. */
 async function outcome(stage) {
-  const ci = process.env.CI === 'true';
   try {
     const { output, code } = await stage.run();
     writeFileSync(join(logs, `${stage.name}.log`), output);
     const counts = countsIn(output);
     if (counts.passed + counts.failed + counts.skipped === 0) return failure('no test ran', output);
     if (code !== 0 && counts.failed === 0) return { ...counts, failed: 1, why: `status ${code}`, output };
-    if (ci && counts.skipped > 0) {
+    if (inCI && counts.skipped > 0) {
       return {
         passed: counts.passed,
         failed: counts.failed + counts.skipped,
@@ -129,7 +131,7 @@ async function outcome(stage) {
     }
     return { ...counts, why: whatIsMissing(output), output };
   } catch (error) {
-    const maySkip = error instanceof NotShared || (error instanceof Missing && !ci);
+    const maySkip = error instanceof NotShared || (error instanceof Missing && !inCI);
     if (maySkip) return { passed: 0, failed: 0, skipped: 1, why: error.message, output: '' };
     return failure(error.message.split('\n')[0], error.message);
   }

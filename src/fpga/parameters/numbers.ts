@@ -116,10 +116,12 @@ export function phase(
   };
 }
 
-/** A whole number. Limits default to what the field holds. */
-export function integer(place: Place, options: NumberOptions): Parameter<number> {
-  const limits = place === software ? {} : range(place);
-  const { min, max } = { ...limits, ...options };
+/** What all whole numbers have in common, however they are coded. */
+function whole(
+  fields: readonly Field[],
+  limits: { readonly min?: number; readonly max?: number },
+  options: NumberOptions,
+): Omit<Parameter<number>, 'encode' | 'decode'> {
   return {
     kind: 'integer',
     unit: '',
@@ -127,8 +129,17 @@ export function integer(place: Place, options: NumberOptions): Parameter<number>
     step: 1,
     ...limits,
     ...options,
-    ...placed(fieldsOf(place)),
+    ...placed(fields),
     accept: (value, refuse) => acceptInteger(value, { ...limits, ...options }, refuse),
+  };
+}
+
+/** A whole number. Limits default to what the field holds. */
+export function integer(place: Place, options: NumberOptions): Parameter<number> {
+  const limits = place === software ? {} : range(place);
+  const { min, max } = { ...limits, ...options };
+  return {
+    ...whole(fieldsOf(place), limits, options),
     encode: (value) => (place === software ? [] : [saturate(clip(value, min, max), place)]),
     decode: ([raw = 0]) => raw,
   };
@@ -138,14 +149,7 @@ export function integer(place: Place, options: NumberOptions): Parameter<number>
 export function longInteger(low: Field, high: Field, options: NumberOptions): Parameter<number> {
   const limits = { min: 0, max: Number.MAX_SAFE_INTEGER };
   return {
-    kind: 'integer',
-    unit: '',
-    default: 0,
-    step: 1,
-    ...limits,
-    ...options,
-    ...placed([low, high]),
-    accept: (value, refuse) => acceptInteger(value, { ...limits, ...options }, refuse),
+    ...whole([low, high], limits, options),
     encode: (value) => [value % 2 ** 32, Math.floor(value / 2 ** 32)],
     decode: ([lower = 0, upper = 0]) => upper * 2 ** 32 + lower,
   };

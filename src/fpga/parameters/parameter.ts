@@ -5,7 +5,7 @@
  * `accept` judges foreign values and refuses those out of limits; `encode` below it never refuses, it takes the
  * nearest raw value that the register can hold, as PyRPL does (attributes.py), so that no way leads to garbage.
  */
-import type { ParameterDescription, Value, ValueKind } from '../description.ts';
+import type { ParameterDescription, Value } from '../description.ts';
 import type { Field } from '../fields.ts';
 import { NOMINAL_SCALE, type Scale } from '../volts.ts';
 import type { Refuse } from './judging.ts';
@@ -32,23 +32,9 @@ export type Others = Readonly<Record<string, Value>>;
 /** Raw values of a parameter's fields, in the order of `fields`; undefined leaves a field as it is. */
 export type Raw = readonly (number | undefined)[];
 
-export interface Parameter<T extends Value = Value> {
-  readonly kind: ValueKind;
+export interface Parameter<T extends Value = Value> extends Omit<ParameterDescription, 'name' | 'label' | 'default'> {
   readonly label?: string;
-  readonly help: string;
-  readonly unit: string;
-  readonly min?: number;
-  readonly max?: number;
-  /** Smallest distance of two values that the hardware can hold; absent: as fine as a number is, or of no even steps. */
-  readonly step?: number;
-  readonly choices?: readonly (string | number)[];
-  readonly readonly: boolean;
   readonly default: T;
-  readonly home?: number;
-  /** What the command `off` sets. */
-  readonly off?: Value;
-  /** A state, no setting: neither saved nor restored. */
-  readonly momentary?: true;
   /** The hardware changes it by itself: read at each `get`. */
   readonly volatile: boolean;
   /** Where it is kept; none: in the driver alone. */

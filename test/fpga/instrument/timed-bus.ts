@@ -53,7 +53,7 @@ export function timedBus(name = 'timed'): TimedBus {
   let wordsBefore = 0;
   /** What a register holds: the hardware's own look, which is none over the bus. */
   const present = (address: number): number => registers.content().get(address) ?? 0;
-  const words = (): number => registers.traffic.wordsRead + registers.traffic.wordsWritten + blockWords;
+  const words = (): number => bus.traffic.wordsRead + bus.traffic.wordsWritten;
 
   const bus: TimedBus = {
     name,

@@ -184,7 +184,7 @@ async function uvu(pattern, env = {}, timeout = 600) {
   const files = readdirSync(join(root, 'test'), { recursive: true }).map((path) => path.replaceAll('\\', '/'));
   if (!files.some((path) => new RegExp(pattern).test(path))) throw new Error('there are no test files');
   const runner = ['--import', 'tsx', join(root, 'node_modules/uvu/bin.js'), '--no-color', 'test', pattern];
-  const settings = { PITAYAD_SHARED: shared, NO_COLOR: '1', ...env };
+  const settings = { PITAYAD_SHARED: shared, PITAYAD_BUNDLE: join(dist, 'pitayad.cjs'), NO_COLOR: '1', ...env };
   return run(process.execPath, runner, { env: settings, timeout, allowFailure: true });
 }
 

@@ -1,4 +1,4 @@
-/** The command as a process of its own, from its sources: statuses, sentences, start and end. */
+/** The command as a process of its own: statuses, sentences, start and end. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -7,10 +7,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
-
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+import { PROGRAM } from './command.ts';
 
 interface Ended {
   readonly status: number | null;
@@ -47,7 +45,7 @@ test.after.each(({ folder, started }) => {
 const FAULT = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("planted")})';
 
 function start(started: Set<ChildProcess>, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', FAULT, main, ...args], {
+  const child = spawn(process.execPath, ['--import', FAULT, ...PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   started.add(child);

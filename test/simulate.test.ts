@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { suite } from 'uvu';
 import { openMonitor } from '../src/fpga/bus/monitor.ts';
+import { PROGRAM } from './command.ts';
 
 const SIDE = 0x5fff_0000;
 const WINDOW = { base: 0x4000_0000, bytes: 0x4000_0000 };
@@ -29,7 +30,7 @@ test.after.each(async ({ boards }) => {
 });
 
 function run(boards: ChildProcess[], ...options: string[]): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'src/main.ts', 'simulate', ...options], {
+  const child = spawn(process.execPath, [...PROGRAM, 'simulate', ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   boards.push(child);

@@ -14,7 +14,7 @@ withInstrument('the loopback battery on the live Verilog', (on) => {
   };
   for (const { name, run } of checks) test(name, () => run(bench()));
 
-  test('no trace from before a move', () => freshness(bench(), 25));
+  test('no trace from before a move', () => freshness(bench(), 25, 1000));
 });
 
 test.run();

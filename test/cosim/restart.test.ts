@@ -9,14 +9,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import type { RegisterBus } from '../../src/fpga/bus/bus.ts';
 import { serveMonitor } from '../../src/fpga/bus/monitor-server.ts';
 import { type BoardClient, connectBoard } from '../../src/server/client.ts';
+import { PROGRAM } from '../command.ts';
 import { cosimulation, withProgram } from './cosim.ts';
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** The co-simulation's own addresses: advance by so many clocks; then out1, out2, in1, in2 in counts. */
 const ADVANCE = 0x5fff_0008;
@@ -72,7 +70,7 @@ interface Daemon {
 
 async function daemon(started: Set<ChildProcess>, place: string, statePath: string): Promise<Daemon> {
   const options = ['--bus', place, '--listen', '127.0.0.1:0', '--state', statePath, '--log-format', 'json'];
-  const args = ['--import', 'tsx', main, 'serve', ...options, '--no-discovery', '--config', '/dev/null'];
+  const args = [...PROGRAM, 'serve', ...options, '--no-discovery', '--config', '/dev/null'];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   started.add(child);
   const exit = once(child, 'exit');

@@ -1,14 +1,12 @@
 /** `pitayad selftest` on the live Verilog: passes with its loops closed, and names the line of each fault put in. */
 import assert from 'node:assert';
 import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import { openInstrument } from '../../src/fpga/instrument/open.ts';
 import type { Finding, SelftestReport } from '../../src/fpga/instrument/selftest/figures.ts';
+import { PROGRAM } from '../command.ts';
 import { allSettings, identity, silent } from '../fpga/instrument/fixture.ts';
 import { GRAB_TIMEOUT, withInstrument } from './cosim.ts';
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 interface Run {
   readonly status: number;
@@ -18,7 +16,7 @@ interface Run {
 function selftest(bus: string, ...options: readonly string[]): Promise<Run> {
   const all = ['selftest', '--bus', bus, '--timeout', String(GRAB_TIMEOUT), '--json', ...options];
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, ['--import', 'tsx', main, ...all], (error, out, err) => {
+    execFile(process.execPath, [...PROGRAM, ...all], (error, out, err) => {
       if (out === '') return reject(new Error(err));
       resolve({ status: Number(error?.code ?? 0), report: JSON.parse(out) as SelftestReport });
     });

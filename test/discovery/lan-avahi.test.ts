@@ -5,9 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { avahiTakes, SERVICE_FILE } from '../../src/discovery/avahi.ts';
+import { PROGRAM } from '../command.ts';
 import { type Lan, linkLocal, openLan } from './lan.ts';
 import { announce, browse, ended, lines, missing } from './programs.ts';
 
@@ -15,8 +15,6 @@ const lacking =
   missing ??
   (spawnSync('avahi-daemon', ['--version']).status === 0 ? undefined : 'avahi (apt-get install avahi-daemon)') ??
   (process.getuid?.() === 0 ? undefined : 'root, to give avahi folders of its own');
-
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 const CONF = `
 [server]
@@ -103,7 +101,7 @@ test('the daemon, told nothing, leaves it to avahi: it is seen once; told bonjou
   const file = join(root, SERVICE_FILE);
   const daemon = (...more: string[]) => {
     const options = ['--bus', 'simulator', '--root', root, '--listen', '0.0.0.0:0', '--log-format', 'json', ...more];
-    return lan.start('board', 'node', '--import', 'tsx', main, 'serve', ...options, '--config', '/dev/null');
+    return lan.start('board', 'node', ...PROGRAM, 'serve', ...options, '--config', '/dev/null');
   };
   const first = daemon();
   const { until } = lines<Record<string, unknown>>(first, 'the daemon');

@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
+import { PROGRAM } from '../command.ts';
 import { isRunning, type Lan, linkLocal, openLan } from './lan.ts';
 import { announce, browse, ended, lines, missing, path } from './programs.ts';
 
@@ -168,15 +168,14 @@ test('started before there is any network: announced when it comes', async ({ la
 
 test('the daemon announces the port that it got, and can be reached there', async ({ lan }) => {
   const browser = await browse(lan);
-  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
   const options = ['--bus', 'simulator', '--listen', '0.0.0.0:0', '--log-format', 'json', '--config', '/dev/null'];
-  const daemon = lan.start('board', 'node', '--import', 'tsx', main, 'serve', ...options);
+  const daemon = lan.start('board', 'node', ...PROGRAM, 'serve', ...options);
   const { until } = lines<Record<string, unknown>>(daemon, 'the daemon');
   const serving = await until(({ msg }) => msg === 'serving');
   const { port = 0, addresses, txt } = await browser.until(({ event }) => event === 'added');
   assert.deepEqual([{ host: '0.0.0.0', port }, ['10.77.0.2']], [serving.pymodaq, addresses]);
   assert.equal(txt?.modules?.split(',').slice(0, 3).join(), 'scope,asg0,asg1');
-  const ping = lan.start('pc', 'node', '--import', 'tsx', main, 'status', '--host', '10.77.0.2', '--port', `${port}`);
+  const ping = lan.start('pc', 'node', ...PROGRAM, 'status', '--host', '10.77.0.2', '--port', `${port}`);
   assert.equal(await ended(ping), 0);
   daemon.kill('SIGTERM');
   await browser.until(({ event }) => event === 'removed', 5);

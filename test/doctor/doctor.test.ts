@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { examine } from '../../src/doctor/doctor.ts';
 import type { Finding } from '../../src/doctor/patient.ts';
+import { PROGRAM } from '../command.ts';
 import { goodBoard, type Tree } from './trees.ts';
 
 const test = suite<{ tree: Tree }>('doctor');
@@ -375,9 +375,8 @@ test('a PC hears nothing of a board', async ({ tree }) => {
   assert.ok(!findings.some(({ subject }) => ['model', 'FPGA', 'rights', 'service', 'clock'].includes(subject)));
 });
 
-const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const doctor = (...args: string[]) =>
-  spawnSync(process.execPath, ['--import', 'tsx', main, 'doctor', ...args], { encoding: 'utf8' });
+  spawnSync(process.execPath, [...PROGRAM, 'doctor', ...args], { encoding: 'utf8' });
 
 /** Every file of a tree, with its content and time. */
 function snapshot(folder: string): string[] {

@@ -20,8 +20,15 @@ class Mirror(Instrument):
         return self.setting("settings_client", name)
 
     def mirrors(self, seconds: float = 20.0) -> bool:
-        """Whether the board's settings are there in time."""
-        return pump(lambda: bool(self.setting("settings_client").children()), seconds)
+        """Whether the board's settings are there in time: all of them, which PyMoDAQ shows one after the other."""
+        end = time.monotonic() + seconds
+        shown = 0
+        while time.monotonic() < end:
+            pump(seconds=0.5)
+            before, shown = shown, len(self.setting("settings_client").children())
+            if 0 < shown == before:
+                return True
+        return False
 
     def reason(self) -> str:
         """The last refusal, as the window shows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import checks
@@ -176,6 +177,23 @@ with check("PitayadSampler: settings from both sides; a continuous grab goes on 
     comes_back(sampler)
     count = len(sampler.frames)
     assert pump(lambda: len(sampler.frames) > count + 3, 10)
+    sampler.grab(False)
+    pump(seconds=0.3)
+
+with check("PitayadSampler: data do not pile up while the window is busy with something else"):
+
+    def measurements() -> int:
+        return int(elsewhere.status()["counters"]["measurements"])
+
+    sampler.grab(True)
+    assert pump(lambda: len(sampler.frames) > count + 6, 10)
+    # In this thread, which is the window's.
+    time.sleep(0.3)
+    before = measurements()
+    time.sleep(1.0)
+    assert measurements() == before, f"{measurements() - before} that nobody looked at"
+    count = len(sampler.frames)
+    assert pump(lambda: len(sampler.frames) > count + 10, 10)
     sampler.grab(False)
     pump(seconds=0.3)
 sampler.quit()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
-from qtpy import QtWidgets
+from qtpy import QtCore, QtWidgets
 
 from pymodaq_plugins_pitayad import Board
 from pymodaq_plugins_pitayad.presets import build
@@ -35,7 +35,8 @@ def pump(until: Callable[[], Any] = lambda: False, seconds: float = 10.0) -> boo
     """Lets Qt work until it is true; whether it became true in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        APP.processEvents()
+        # Without a limit it would not come back while data come faster than they are drawn.
+        APP.processEvents(QtCore.QEventLoop.AllEvents, 20)
         if until():
             return True
         time.sleep(0.002)

@@ -7,13 +7,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
 import { connectBoard } from '../../../src/server/client.ts';
+import { PROGRAM } from '../../command.ts';
 import { IDENTITY, sha256 } from '../bitstream/fake-board.ts';
 import { type BoardTree, boardTree } from './board-tree.ts';
-
-const main = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
 interface Context {
   tree: BoardTree;
@@ -37,7 +35,7 @@ interface Command {
 }
 
 function command({ started }: Context, ...args: string[]): Command {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   started.push(child);
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {

@@ -421,15 +421,16 @@ const traps: readonly Check[] = [
 /**
  * Moves, grabs at once and compares, while somebody else grabs all the time, half of it without asking for fresh
  * traces: no trace may begin before the move.
+ * @param points of the traces that are looked at: where a word takes long, the first ones tell
  */
-export async function freshness({ instrument, client, timeout }: Bench, moves: number): Promise<void> {
+export async function freshness({ instrument, client, timeout }: Bench, moves: number, points: number): Promise<void> {
   await instrument.configure(client, 'asg0', { waveform: 'dc', output_direct: 'out1', trigger_source: 'immediately' });
   await instrument.configure(client, 'scope', { ...PLAIN, decimation: 1, trigger_source: 'immediately' });
   const viewer: Client = { peer: 'viewer:1', owner: 'viewer' };
   let [watching, seen] = [true, 0];
   const watch = (async () => {
     for (let k = 0; watching; k++) {
-      await instrument.grab(viewer, 'scope', { fresh: k % 2 === 0, timeout }).result;
+      await instrument.grab(viewer, 'scope', { fresh: k % 2 === 0, points, timeout }).result;
       seen++;
     }
   })();
@@ -437,7 +438,7 @@ export async function freshness({ instrument, client, timeout }: Bench, moves: n
     for (let k = 0; k < moves; k++) {
       const level = ((k * 37) % 160) * 100 - 8000;
       await instrument.configure(client, 'asg0', { offset: level / COUNTS });
-      const trace = await instrument.grab(client, 'scope', { timeout }).result;
+      const trace = await instrument.grab(client, 'scope', { points, timeout }).result;
       const old = counts(trace).filter((one) => Math.abs(one - level) > 1);
       assert.equal(old.length, 0, `move ${k}: ${old.length} points are from before it`);
     }

@@ -7,6 +7,7 @@ import { suite } from 'uvu';
 import { openSimulator, type Simulator } from '../../../src/fpga/bus/simulator/simulator.ts';
 import type { Instrument } from '../../../src/fpga/instrument/instrument.ts';
 import { openInstrument } from '../../../src/fpga/instrument/open.ts';
+import { SAMPLES } from '../../../src/fpga/modules/scope.ts';
 import { client, identity, refusal, silent } from './fixture.ts';
 import { checks, freshness } from './loopback-battery.ts';
 
@@ -27,7 +28,7 @@ for (const { name, run } of checks) {
 }
 
 test('no trace from before a move, two hundred times', ({ bus, instrument }) =>
-  freshness({ bus, instrument, client: alice, timeout: 5 }, 200));
+  freshness({ bus, instrument, client: alice, timeout: 5 }, 200, SAMPLES));
 
 test('stop returns at once during the longest acquisition, and during a wait for a trigger', async ({ instrument }) => {
   for (const trigger_source of ['immediately', 'ch1_positive_edge']) {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,12 @@ WATCH = 100
 
 BREATH = 0.002
 """Seconds that PyMoDAQ's loop is held up at a time while data are awaited; its coming ends that at once."""
+
+AHEAD = 2
+"""Data of a continuous grab that may be on their way to the window: while one is drawn, the next is measured."""
+
+SEEN = object()
+"""Event: the window has taken data out of its queue."""
 
 config = Config()
 
@@ -59,6 +65,27 @@ def to_pymodaq(message: DataMessage, **more: Any) -> DataFromPlugins:
 def aligned(array: np.ndarray) -> np.ndarray:
     """Numbers where the processor likes them: in a message they lie anywhere."""
     return array if array.flags.aligned else array.copy()
+
+
+class Reception(QtCore.QObject):
+    """Tells when the window's thread has come to what was sent before. Without it, data of a board that measures faster
+    than they are drawn would fill the memory, and the window would answer later and later.
+    """
+
+    sent = QtCore.Signal()
+
+    def __init__(self, tell: Callable[[object], None]) -> None:
+        super().__init__()
+        self._tell = tell
+        window = QtCore.QCoreApplication.instance()
+        if window is not None:
+            self.moveToThread(window.thread())
+        self.sent.connect(self._arrived)
+
+    @QtCore.Slot()
+    def _arrived(self) -> None:
+        """In the window's thread."""
+        self._tell(SEEN)
 
 
 class BoardViewer(BoardPlugin, DAQ_Viewer_base):
@@ -104,6 +131,9 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
         self._wanted = False
         self._live = False
         self._grab: PendingGrab | None = None
+        self._reception: Reception | None = None
+        self._unseen = 0
+        self._held_up = False
         self._heard = threading.Event()
         self._watch: QtCore.QTimer | None = None
         self._breath: QtCore.QTimer | None = None
@@ -115,6 +145,8 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
         except PitayadError as error:
             self._say(str(error))
             return str(error), False
+        self._reception = Reception(self._messenger.tell) if self._messenger is not None else None
+        self._unseen = 0
         self._watch = QtCore.QTimer()
         self._watch.setInterval(WATCH)
         self._watch.timeout.connect(self._look_whether_wanted)
@@ -168,6 +200,9 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
         ticket = self._ticket
         self._heard.clear()
         self._await(True)
+        self._held_up = self._live and self._unseen >= AHEAD
+        if self._held_up:
+            return
 
         def done(outcome: GrabOutcome) -> None:
             if ticket == self._ticket:
@@ -197,7 +232,11 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
                 self._say(str(error))
 
     def _happened(self, event: object) -> None:
-        if not isinstance(event, tuple):
+        if event is SEEN:
+            self._unseen -= 1
+            if self._held_up:
+                self._start()
+        elif not isinstance(event, tuple):
             super()._happened(event)
         elif event[0] == self._ticket and self._wanted:
             self._settle(event[1])
@@ -214,6 +253,9 @@ class BoardViewer(BoardPlugin, DAQ_Viewer_base):
             data = DataToExport(message.name, data=self._data(message))
             data.timestamp = message.timestamp
             self.dte_signal.emit(data)
+            if self._reception is not None:
+                self._unseen += 1
+                self._reception.sent.emit()
         elif isinstance(outcome, Lost):
             # If it came back before this was heard, nothing else would start the grab again.
             if self.controller.connected:

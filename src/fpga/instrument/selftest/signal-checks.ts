@@ -50,6 +50,7 @@ const trigger: Check = {
     for (const decimation of [1, 8, 64]) {
       const [trace] = await bench.record({
         input1: 'asg0',
+        ch2_active: false,
         decimation,
         threshold: THRESHOLD,
         trigger_source: 'ch1_positive_edge',

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import math
 import re
+import threading
 from dataclasses import dataclass, field
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +17,11 @@ MAX_LITERAL = 100_000
 
 WRAPPED = re.compile(r"(str|int|float)\((.*)\)", re.DOTALL)
 """How PyMoDAQ writes the value of a list: ``int(8)``."""
+
+PARSING = threading.Lock()
+"""CPython 3.11 and older count the depth of what is parsed for all threads together, and stumble over two at a time."""
+
+PARSING_TRIES = 5
 
 PLAIN = {"bool_push": "bool", "led_push": "led", "slide": "float", "text_pb": "text"}
 """Kinds that differ in looks only."""
@@ -114,10 +120,16 @@ def read_literal(text: str | None) -> Any:
     """A Python literal: a number, a text, a list of them. None for all else, and nothing is evaluated."""
     if text is None or len(text) > MAX_LITERAL:
         return None
-    try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return None
+    # Somebody else's thread may parse at this moment; not each time.
+    for _ in range(PARSING_TRIES):
+        try:
+            with PARSING:
+                return ast.literal_eval(text.strip())
+        except SystemError:
+            continue
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            break
+    return None
 
 
 def same(one: Any, other: Any) -> bool:

@@ -35,7 +35,10 @@ function stages() {
     // The longest ones first, so that no core waits for the last.
     { name: 'cosim', run: cosim },
     { name: 'board', run: board, named: true },
-    ...pymodaqVersions().map((version) => ({ name: `interop-${version}`, run: () => interop(version) })),
+    ...pymodaqVersions().map((version) => ({
+      name: `interop-${version}`,
+      run: (before) => interop(version, { before }),
+    })),
     { name: 'release', run: release },
     { name: 'device', run: device },
     { name: 'loop', run: loop },
@@ -67,9 +70,9 @@ export async function runStages(names, bundle) {
 
   /** What each stage came to, the last time that it was run. */
   const results = new Map();
-  const perform = async (stage) => {
+  const perform = async (stage, before) => {
     const start = performance.now();
-    const result = await outcome(stage);
+    const result = await outcome(stage, before);
     results.set(stage, result);
     report(stage.name, result, (performance.now() - start) / 1000);
   };
@@ -87,7 +90,7 @@ export async function runStages(names, bundle) {
   // has failed.
   const again = inCI && failing().length <= MOST_AGAIN ? failing() : [];
   const once = again.length > 0 ? failures() : [];
-  for (const [stage] of again) await perform(stage);
+  for (const [stage, before] of again) await perform(stage, before);
 
   const sum = (count) => [...results.values()].reduce((total, result) => total + result[count], 0);
   const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
@@ -112,10 +115,13 @@ function groups(chosen) {
   return found;
 }
 
-/** What a stage came to; whatever it throws is a failure or a skip with its reason in `why`. */
-async function outcome(stage) {
+/**
+ * What a stage came to; whatever it throws is a failure or a skip with its reason in `why`.
+ * @param before what it came to before, if it is run again: a stage may then run less than the whole
+ */
+async function outcome(stage, before) {
   try {
-    const { output, code } = await stage.run();
+    const { output, code } = await stage.run(before);
     writeFileSync(join(logs, `${stage.name}.log`), output);
     const counts = countsIn(output);
     if (counts.passed + counts.failed + counts.skipped === 0) return failure('no test ran', output);
@@ -290,7 +296,7 @@ async function cosim() {
 
 /** A loop closed on the reference Verilog, through the newest PyMoDAQ. */
 async function loop() {
-  return interop(pymodaqVersions().at(-1), ['--only', 'loop'], { PITAYAD_COSIM: await cosimulation() });
+  return interop(pymodaqVersions().at(-1), { more: ['--only', 'loop'], env: { PITAYAD_COSIM: await cosimulation() } });
 }
 
 /**
@@ -394,11 +400,23 @@ async function dpkgRoot() {
   return join(folder, 'root.tar');
 }
 
-/** The real PyMoDAQ of one version, with our plug-ins (run.py installs them beside it), against the bundle. */
-async function interop(version, more = [], env = {}) {
+/**
+ * The real PyMoDAQ of one version, with our plug-ins (run.py installs them beside it), against the bundle.
+ * @param before of its scenarios those are run that failed then
+ */
+async function interop(version, { before, more = [], env = {} } = {}) {
   if (!existsSync(join(root, 'test/interop/run.py'))) throw new Error('test/interop/run.py is not there');
   const python = await pymodaqPython(version);
   const daemon = join(dist, 'pitayad.cjs');
-  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', daemon, ...more];
-  return run(python, args, { env, timeout: 1200, allowFailure: true });
+  const scenarios = before?.output.split(/^(?=--- )/m).slice(1) ?? [];
+  const [failed, good] = [true, false].map((wanted) => scenarios.filter((each) => /^FAIL /m.test(each) === wanted));
+  const only = failed.flatMap((each) => ['--only', /^--- (\w+)/.exec(each)[1]]);
+  const args = ['test/interop/run.py', '--version', version, '--python', python, '--daemon', daemon, ...only, ...more];
+  const result = await run(python, args, { env, timeout: 1200, allowFailure: true });
+  if (failed.length === 0) return result;
+  const output = [...good, result.output].join('');
+  const count = (start) => output.match(new RegExp(`^${start}`, 'gm'))?.length ?? 0;
+  const skipped = count('skipped: ');
+  const total = `${count('ok {3}')} passed, ${count('FAIL ')} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  return { ...result, output: `${output}\n${total}` };
 }

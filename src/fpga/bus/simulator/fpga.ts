@@ -259,9 +259,11 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       else out.fill(0);
     },
     write(address, words) {
+      modulesWithState.stir();
       blockAt(address)?.write(address & 0xf_ffff, words);
     },
     connect(k, model) {
+      modulesWithState.stir();
       // The pin's register shows it a clock later.
       time.at(time.now + 1, () => {
         changes();
@@ -271,7 +273,10 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
         pins[k - 1] = inputSignal(model, paths.outputs, pace);
       });
     },
-    putOutside: hk.putOutside,
+    putOutside(bank, levels) {
+      modulesWithState.stir();
+      hk.putOutside(bank, levels);
+    },
     present() {
       const out = new Int32Array(1);
       return [CODES.out1, CODES.out2, CODES.in1, CODES.in2].map((code) => {

@@ -13,7 +13,7 @@ const FRACTION_BITS = 16;
 const FULL_TURN = POINTS << FRACTION_BITS;
 
 /** From so many samples on it pays to scale the whole table first. */
-const MANY = 4096;
+const MANY = 1024;
 
 /** Clocks from a register to the output, or to the pointer (see `path`). */
 const LATENCY = {

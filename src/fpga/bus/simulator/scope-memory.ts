@@ -10,6 +10,9 @@ export const INDEX = SAMPLES - 1;
 /** Bits of a sample in a word of the memory. */
 const WORD = 0x3fff;
 
+/** Samples that are worked out in one go: they stay in the cache until they are in the ring. */
+const PIECE = 2048;
+
 /** Samples of equal distance. */
 export interface Run {
   /** Clock of the first one. */
@@ -127,11 +130,14 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   const values: ScopeMemory['values'] = (k, run, from, count, out) =>
     (run.average ? mean : plain)(k, run, from, count, out);
 
-  const samples = new Int32Array(SAMPLES);
+  const samples = new Int32Array(PIECE);
   /** Values into a ring, from an index on; they fit before its end. */
   const store = (k: 0 | 1, run: Run, from: number, count: number, index: number): void => {
-    values(k, run, from, count, samples);
-    rings[k].set(samples.subarray(0, count), index);
+    for (let done = 0; done < count; done += PIECE) {
+      const piece = Math.min(PIECE, count - done);
+      values(k, run, from + done, piece, samples);
+      rings[k].set(piece < PIECE ? samples.subarray(0, piece) : samples, index + done);
+    }
     cutToMemory(pairs[k], index, count);
   };
 

@@ -10,6 +10,8 @@ export const STRETCH = 4096;
 
 /** Clocks that bring a module near to where it would be, had it been stepped all the time; half a ms. */
 const SETTLING = 65_536;
+/** What a write sets off has taken place after so many clocks, at most. */
+const TAKES_EFFECT = 64;
 /** Who was looked at is stepped for so long, in ms of the wall. */
 const WATCHED_MS = 1000;
 
@@ -18,6 +20,8 @@ export interface Network {
   signal(slot: number, which: 'signal' | 'direct' | 'second'): Signal;
   /** Whether anything must be stepped. */
   live(): boolean;
+  /** Registers are written, or something else changes from outside: what was not live may be so. */
+  stir(): void;
   /** Clocks of the longest step that was taken last. */
   readonly leapt: number;
   /**
@@ -88,6 +92,9 @@ export function network(options: NetworkOptions): Network {
   );
   let now = 0;
   let leapt = 1;
+  /** Nothing is live, and nothing becomes so by itself; for one kind of clock. */
+  let dormant: { readonly exact: boolean } | undefined;
+  let stirredUntil = 0;
   const buffers = new Map<number, Int32Array>();
 
   const grow = (): void => {
@@ -122,6 +129,18 @@ export function network(options: NetworkOptions): Network {
     if (module.still(exact())) return false;
     if (exact() || module.busy() || chosen(slot) || (feeds(slot) && module.audible())) return true;
     return watchedUntil > 0 && performance.now() < watchedUntil;
+  };
+
+  const live = (): boolean => {
+    if (dormant?.exact === exact()) return false;
+    if (all.some(isLive)) return true;
+    if (now >= stirredUntil) dormant = { exact: exact() };
+    return false;
+  };
+
+  const stir = (): void => {
+    dormant = undefined;
+    stirredUntil = now + TAKES_EFFECT;
   };
 
   /** Clocks that some modules may take in one step. */
@@ -208,7 +227,8 @@ export function network(options: NetworkOptions): Network {
       };
     },
 
-    live: () => all.some(isLive),
+    live,
+    stir,
     get leapt() {
       return leapt;
     },
@@ -216,6 +236,7 @@ export function network(options: NetworkOptions): Network {
     look(slot) {
       const one = all.find((each) => each.slot === slot);
       if (!one || exact()) return;
+      stir();
       const before = isLive(one);
       one.watchedUntil = performance.now() + WATCHED_MS;
       if (before || !isLive(one)) return;
@@ -227,11 +248,11 @@ export function network(options: NetworkOptions): Network {
 
     advance(clock) {
       if (clock <= now) return;
-      const living = all.filter(isLive);
-      if (living.length === 0) {
+      if (!live()) {
         now = clock;
         return;
       }
+      const living = all.filter(isLive);
       grow();
       for (const one of living) fillIn(one, now);
       go(living, now, clock);

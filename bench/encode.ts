@@ -2,8 +2,9 @@
  * Encoding a trace (2 channels of 16384 points, time axis, 12 extra attributes) against PyMoDAQ's own serialisers, which do
  * the same object, byte for byte. All sides take turns in one run, so that a machine whose speed drifts does not tell lies.
  *
- * We start from int16 counts: volts are made, and the object built, in the time that is measured; only the time axis is
- * remembered from the trace before, as in service. Python is given two starts: `ready`, its best, has the finished object with
+ * We start from the words of the scope's memory: samples and volts are made, and the object built, in the time that is
+ * measured; only the time axis is remembered from the trace before, as in service. The bytes are in parts to be sent one
+ * after the other, as in service; in one piece of fresh memory they are measured too. Python is given two starts: `ready`, its best, has the finished object with
  * float64 volts before the clock starts; `counts` starts where we start. The goals are judged against `ready`.
  *
  *     PITAYAD_PYMODAQ_4=… PITAYAD_PYMODAQ_5=… node --import tsx bench/encode.ts [--quick]
@@ -13,9 +14,9 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { createBufferPool } from '../src/server/wire/buffers.ts';
-import { encode } from '../src/server/wire/encode.ts';
-import { evenlySpaced, scaled } from '../src/server/wire/trace-arrays.ts';
+import { converter } from '../src/fpga/instrument/conversion.ts';
+import { encode, encodeParts } from '../src/server/wire/encode.ts';
+import { evenlySpaced } from '../src/server/wire/trace-arrays.ts';
 import {
   axis,
   bool,
@@ -23,6 +24,7 @@ import {
   dataToExport,
   type Form,
   float,
+  floatsOf,
   int,
   str,
   type WireValue,
@@ -38,14 +40,28 @@ const POINTS = 16384;
 const TIMESTAMP = 1700000000.25;
 const counts1 = Int16Array.from({ length: POINTS }, (_, k) => ((k * 37 + 11) % 16384) - 8192);
 const counts2 = Int16Array.from({ length: POINTS }, (_, k) => ((k * 91 + 5) % 16384) - 8192);
+/** As the scope's memory has them. */
+const words = [counts1, counts2].map((counts) => Uint32Array.from(counts, (count) => count & 0x3fff));
+const conversions = [
+  { gain: 1 / 8192, offset: 0.001 },
+  { gain: 1 / 8192, offset: -0.002 },
+];
+const made = converter(POINTS);
+const counts = new Int16Array(POINTS);
+const volts = [new Float64Array(POINTS), new Float64Array(POINTS)] as const;
+
 const SETTINGS = '{"input1": "in1", "input2": "in2", "decimation": 64, "trigger_source": "ch1_positive_edge"}';
 
 function frame(): WireValue {
+  for (const [k, channel] of words.entries()) {
+    made.words.set(channel);
+    made.convert(counts, conversions[k], volts[k]);
+  }
   const scope = data('DataRaw', {
     timestamp: TIMESTAMP,
     name: 'Scope',
     units: 'V',
-    data: [scaled(counts1, 1 / 8192, 0.001), scaled(counts2, 1 / 8192, -0.002)],
+    data: volts.map(floatsOf),
     labels: ['ch1', 'ch2'],
     origin: 'pitayad',
     axes: [axis('Time', 's', evenlySpaced(-1e-4, 8e-9, POINTS))],
@@ -68,12 +84,9 @@ function frame(): WireValue {
 }
 
 /** Microseconds a frame. */
-function ours(form: Form, take?: (size: number) => Uint8Array, give?: (bytes: Uint8Array) => void): number {
+function ours(form: Form, encoder: (form: Form, objects: readonly WireValue[]) => unknown): number {
   const begun = performance.now();
-  for (let k = 0; k < OURS; k++) {
-    const bytes = encode(form, [frame()], take);
-    give?.(bytes);
-  }
+  for (let k = 0; k < OURS; k++) encoder(form, [frame()]);
   return ((performance.now() - begun) * 1000) / OURS;
 }
 
@@ -110,17 +123,21 @@ function judge(sentence: string, ok: boolean): void {
 }
 
 async function compare(form: Form, python: string, version: string, atLeast: number, calls: number): Promise<void> {
-  const pool = createBufferPool(4 * 1024 * 1024);
   const ask = await peer(python);
   const same = Buffer.from(encode(form, [frame()])).toString('hex') === (await ask('bytes 1'));
   judge(`${form}: the bytes are those of PyMoDAQ ${version}`, same);
   const seconds = async (start: string) => (Number(await ask(`${start} ${calls}`)) * 1e6) / calls;
-  for (let k = 0; k < 3; k++) ours(form, pool.take, pool.give);
-  const times: Record<'pool' | 'fresh' | 'ready' | 'counts', number[]> = { pool: [], fresh: [], ready: [], counts: [] };
+  for (let k = 0; k < 3; k++) ours(form, encodeParts);
+  const times: Record<'parts' | 'whole' | 'ready' | 'counts', number[]> = {
+    parts: [],
+    whole: [],
+    ready: [],
+    counts: [],
+  };
   for (let round = 0; round < ROUNDS; round++) {
-    times.pool.push(ours(form, pool.take, pool.give));
+    times.parts.push(ours(form, encodeParts));
     times.ready.push(await seconds('ready'));
-    times.fresh.push(ours(form));
+    times.whole.push(ours(form, encode));
     times.counts.push(await seconds('counts'));
   }
   const each = Object.fromEntries(
@@ -128,12 +145,12 @@ async function compare(form: Form, python: string, version: string, atLeast: num
   );
   const ratio = (a: readonly number[], b: readonly number[]) =>
     median(a.map((value, k) => value / (b[k] ?? Number.NaN)));
-  const found = ratio(times.ready, times.pool);
+  const found = ratio(times.ready, times.parts);
   judge(
-    `${form}: a frame of 2 x ${POINTS} points from counts takes ${each.pool}, ${found.toFixed(1)} times as fast as the ` +
+    `${form}: a frame of 2 x ${POINTS} points from the scope's words takes ${each.parts}, ${found.toFixed(1)} times as fast as the ` +
       `serialiser of PyMoDAQ ${version} on a finished object, ${each.ready} (goal: ${atLeast}); ` +
-      `${ratio(times.counts, times.pool).toFixed(1)} times from counts, ${each.counts}; in a fresh buffer ${each.fresh}, ` +
-      `${ratio(times.ready, times.fresh).toFixed(1)} times`,
+      `${ratio(times.counts, times.parts).toFixed(1)} times from counts, ${each.counts}; in one piece of fresh memory ${each.whole}, ` +
+      `${ratio(times.ready, times.whole).toFixed(1)} times`,
     found >= atLeast,
   );
 }
@@ -143,21 +160,16 @@ const interpreters = [
   { form: 'v5', variable: 'PITAYAD_PYMODAQ_5', version: '5.3', atLeast: 1, calls: quick ? 50 : 100 },
 ] as const;
 
-/** A remembered axis and a buffer used again must not make a frame any different. */
-function sameInPool(form: Form): boolean {
-  const pool = createBufferPool(4 * 1024 * 1024);
-  const fresh = encode(form, [frame()]);
-  for (let k = 0; k < 3; k++) {
-    const again = encode(form, [frame()], pool.take);
-    assert.deepEqual(again, fresh);
-    pool.give(again);
-  }
+/** A remembered axis and memory used again must not make a frame any different. */
+function sameAgain(form: Form): boolean {
+  const first = encode(form, [frame()]);
+  for (let k = 0; k < 3; k++) assert.ok(Buffer.concat(encodeParts(form, [frame()])).equals(first));
   return true;
 }
 
 try {
   for (const { form, variable, version, atLeast, calls } of interpreters) {
-    judge(`${form}: a frame is the same in a buffer used again`, sameInPool(form));
+    judge(`${form}: a frame is the same in memory used again, and in parts`, sameAgain(form));
     const python = process.env[variable];
     if (python) await compare(form, python, version, atLeast, calls);
     else console.log(`skipped: PyMoDAQ ${version}: ${variable} names no Python that has it`);

@@ -42,7 +42,7 @@ function plain({ name, timestamp, extra, axes, units, labels, data }: Data): Mea
 }
 
 function numbersOf(array: NdArray): number[] {
-  const numbers = 'bytes' in array ? toFloats(array) : undefined;
+  const numbers = toFloats(array);
   if (!numbers) throw new ConnectionError(`The board sends an array of ${array.dtype}, which are no real numbers.`);
   return [...numbers];
 }

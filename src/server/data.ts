@@ -1,9 +1,8 @@
 /** What the instrument measures as PyMoDAQ's data objects, and their bytes, made once for all who get the same trace. */
 import type { ModuleDescription } from '../fpga/description.ts';
 import { type Curve, isTrace, type Measurement, type Trace } from '../fpga/instrument/instrument.ts';
-import type { BufferPool } from './wire/buffers.ts';
-import { encode } from './wire/encode.ts';
-import { evenlySpaced, scaled } from './wire/trace-arrays.ts';
+import { encodeParts } from './wire/encode.ts';
+import { evenlySpaced } from './wire/trace-arrays.ts';
 import {
   axis,
   type DataToExport,
@@ -12,9 +11,9 @@ import {
   type ExtraAttribute,
   type Form,
   floats,
+  floatsOf,
   fromPlain,
   str,
-  type WireValue,
 } from './wire/values.ts';
 
 /** What a module measured. */
@@ -56,7 +55,7 @@ function traceData(trace: Trace, { title }: ModuleDescription): DataToExport {
     name: title,
     units: 'V',
     dim: 'Data1D',
-    data: trace.channels.map(({ counts, gain, offset }) => scaled(counts, gain, offset)),
+    data: trace.channels.map(({ volts }) => floatsOf(volts)),
     labels: trace.channels.map(({ label }) => label),
     axes: [axis('Time', 's', evenlySpaced(trace.t0, trace.dt, length))],
     extra: attributesOf(trace),
@@ -64,81 +63,48 @@ function traceData(trace: Trace, { title }: ModuleDescription): DataToExport {
   return dataToExport(title, [raw], trace.timestamp);
 }
 
-/** Bytes that may be on their way to several peers. */
-export interface SharedBytes {
-  readonly bytes: Uint8Array;
-  /** To be called once by each who got them, when they have left. */
+/** A message that may be on its way to several peers. */
+export interface SharedMessage {
+  /** To be sent one after the other, and not to be changed. */
+  readonly parts: readonly Uint8Array[];
+  /** To be called once by each who got them, when they have left: what was measured lies in them. */
   readonly sent: () => void;
 }
 
-/** Gives the bytes of `Done` and the measurement, in a form. */
-export type TraceEncoder = (trace: Measurement, module: ModuleDescription, form: Form) => SharedBytes;
+/** Gives `Done` and the measurement, in a form. The parts hold the measurement's own memory. */
+export type TraceEncoder = (trace: Measurement, module: ModuleDescription, form: Form) => readonly Uint8Array[];
 
-/** Parts of one acquisition whose bytes are kept for others: whole traces, previews, a zoom or two. */
+/** Parts of one acquisition whose messages are kept for others: whole traces, previews, a zoom or two. */
 const MAX_PARTS = 8;
 
-/**
- * Encodes each trace once a form, however many want it, and whatever parts of the same acquisition others get. The
- * buffer goes back to the pool when the last has sent it and a newer acquisition is there.
- */
-export function traceEncoder(pool: BufferPool): TraceEncoder {
-  interface Entry {
-    readonly form: Form;
-    readonly bytes: Uint8Array;
-    users: number;
-    current: boolean;
-  }
+/** Encodes each trace once a form, however many want it, and whatever parts of the same acquisition others get. */
+export function traceEncoder(): TraceEncoder {
   interface Part {
     readonly trace: Measurement;
-    readonly entries: Entry[];
+    readonly messages: { readonly form: Form; readonly parts: readonly Uint8Array[] }[];
     /** How many have asked for it. */
     asked: number;
   }
   /** Of the newest acquisition. No Map, for the reason that bag.ts gives. */
-  let parts: Part[] = [];
-
-  const release = (entry: Entry): void => {
-    if (!entry.current && entry.users === 0) pool.give(entry.bytes);
-  };
-
-  const retire = (part: Part): void => {
-    for (const entry of part.entries) {
-      entry.current = false;
-      release(entry);
-    }
-  };
+  let known: Part[] = [];
 
   const begin = (trace: Measurement): Part => {
-    const full = parts.length >= MAX_PARTS;
-    for (const part of parts) if (full || !ofOneAcquisition(part.trace, trace)) retire(part);
-    const part = { trace, entries: [], asked: 0 };
-    parts = [...parts.filter(({ entries }) => entries.some(({ current }) => current)), part];
+    const part = { trace, messages: [], asked: 0 };
+    const others = known.length >= MAX_PARTS ? [] : known.filter((each) => ofOneAcquisition(each.trace, trace));
+    known = [...others, part];
     return part;
   };
 
   return (trace, module, form) => {
-    const part = parts.find((each) => each.trace === trace) ?? begin(trace);
-    let entry = part.entries.find((each) => each.form === form);
-    if (!entry) {
-      const objects: WireValue[] = [str('Done'), measurementData(trace, module)];
-      entry = { form, bytes: encode(form, objects, pool.take), users: 0, current: true };
-      part.entries.push(entry);
-    }
-    const used = entry;
-    used.users++;
+    const part = known.find((each) => each.trace === trace) ?? begin(trace);
+    const { messages } = part;
+    const made = messages.find((each) => each.form === form)?.parts;
+    const parts = made ?? encodeParts(form, [str('Done'), measurementData(trace, module)]);
+    if (!made) messages.push({ form, parts });
     part.asked++;
-    // Nobody else will ask: as soon as it is sent its memory, still in the cache, is free for the next.
-    if ('recipients' in trace && part.asked >= trace.recipients) {
-      retire(part);
-      parts = parts.filter((each) => each !== part);
-    }
-    return {
-      bytes: used.bytes,
-      sent: () => {
-        used.users--;
-        release(used);
-      },
-    };
+    // Nobody else will ask.
+    if ('recipients' in trace && part.asked >= trace.recipients) known = known.filter((each) => each !== part);
+    return parts;
   };
 }
 

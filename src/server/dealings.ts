@@ -10,7 +10,7 @@ import type { ModuleDescription, ParameterDescription, Value } from '../fpga/des
 import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
 import type { SavedModules } from '../fpga/instrument/settings-file.ts';
 import { nearest } from '../nearest.ts';
-import type { SharedBytes, TraceEncoder } from './data.ts';
+import type { SharedMessage, TraceEncoder } from './data.ts';
 import type { Dialling } from './dial/dialling.ts';
 import {
   boolField,
@@ -38,7 +38,7 @@ export interface Answer {
   readonly word: AnswerWord;
   readonly payload: readonly WireValue[];
   /** In place of word and payload: their bytes. */
-  readonly ready?: SharedBytes;
+  readonly ready?: SharedMessage;
 }
 
 /** A request that is answered; `Quit` is the connection's affair. */
@@ -258,9 +258,8 @@ export function openDealings(options: DealingsOptions): Dealings {
     try {
       const trace = await grab.result;
       await options.turn?.();
-      const ready = encodeTrace(trace, module, form);
-      grab.release?.();
-      return { word: 'Done', payload: [], ready };
+      const parts = encodeTrace(trace, module, form);
+      return { word: 'Done', payload: [], ready: { parts, sent: () => grab.release?.() } };
     } finally {
       mine.delete(grab);
     }

@@ -14,13 +14,9 @@ import type { Dialling } from './dial/dialling.ts';
 import { messageDeadline } from './message-deadline.ts';
 import { openSession } from './session.ts';
 import { turns } from './turns.ts';
-import { createBufferPool } from './wire/buffers.ts';
 
 /** A message that has begun must be whole within this time, in ms; so must the type word after connecting. */
 const MESSAGE_MS = 30_000;
-
-/** Buffers of traces that are kept for the next one. */
-const POOL_BYTES = 8 * 2 ** 20;
 
 /** How often clients are summed up in the log, if their minute is over, in ms. */
 const TICK_MS = 1000;
@@ -50,7 +46,7 @@ export interface SharedTraces {
 }
 
 export function sharedTraces(): SharedTraces {
-  return { encodeTrace: traceEncoder(createBufferPool(POOL_BYTES)), turn: turns() };
+  return { encodeTrace: traceEncoder(), turn: turns() };
 }
 
 export interface Door {
@@ -116,7 +112,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
         return;
       }
       if (parts.length > 1) socket.cork();
-      for (const [k, part] of parts.entries()) socket.write(part, k === 0 ? sent : undefined);
+      for (const [k, part] of parts.entries()) socket.write(part, k + 1 === parts.length ? sent : undefined);
       if (parts.length > 1) socket.uncork();
     }
 

@@ -123,7 +123,7 @@ export function sentPosition(value: WireValue): SentPosition | undefined {
   if (value.type === 'float' || value.type === 'int') return { value: Number(value.value), units: '' };
   if (!('data' in value) || !('units' in value)) return undefined;
   const [array, ...more] = value.data;
-  const numbers = array && 'bytes' in array ? toFloats(array) : undefined;
+  const numbers = array ? toFloats(array) : undefined;
   const [first, ...others] = numbers ?? [];
   if (first === undefined || others.length > 0 || more.length > 0) return undefined;
   return { value: first, units: value.units };

@@ -280,7 +280,7 @@ export function openSession(options: SessionOptions): Session {
       outlet.send([encode(form, [str(word), ...payload, ...tail])]);
       return;
     }
-    outlet.send(tail.length > 0 ? [ready.bytes, encode(form, tail)] : [ready.bytes], ready.sent);
+    outlet.send(tail.length > 0 ? [...ready.parts, encode(form, tail)] : ready.parts, ready.sent);
   }
 
   /** Requests that have not begun will be refused when their turn comes. Gives how many. */

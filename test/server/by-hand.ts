@@ -5,7 +5,6 @@ import { clientJournal } from '../../src/log.ts';
 import { type TraceEncoder, traceEncoder } from '../../src/server/data.ts';
 import { openDialling } from '../../src/server/dial/dialling.ts';
 import { openSession, type Session, type SessionOptions } from '../../src/server/session.ts';
-import { createBufferPool } from '../../src/server/wire/buffers.ts';
 import type { Form } from '../../src/server/wire/values.ts';
 import { silent, timed } from '../fpga/instrument/fixture.ts';
 import type { TimedBus } from '../fpga/instrument/timed-bus.ts';
@@ -28,7 +27,7 @@ export interface Bench {
 
 export async function bench(instrumentOptions: Partial<OpenOptions> = {}): Promise<Bench> {
   const { bus, instrument } = await timed(instrumentOptions);
-  const encodeTrace = traceEncoder(createBufferPool(2 ** 22));
+  const encodeTrace = traceEncoder();
   let count = 0;
   // Nobody may be dialled, so that no test reaches a network.
   const dialling = openDialling(instrument, silent, {

@@ -1,27 +1,10 @@
-/** One encoding for all who get the same trace, and its buffer back to the pool. */
+/** One encoding for all who get the same trace; and its memory, which is not used again before all have sent it. */
 import assert from 'node:assert';
 import { test } from 'uvu';
 import type { Trace } from '../../src/fpga/instrument/instrument.ts';
 import { traceEncoder } from '../../src/server/data.ts';
 import { client, eventually, timed } from '../fpga/instrument/fixture.ts';
-
-/** A pool that tells what it lent and got back. */
-function watchedPool() {
-  const taken: Uint8Array[] = [];
-  const given: Uint8Array[] = [];
-  return {
-    taken,
-    given,
-    pool: {
-      take: (bytes: number) => {
-        const buffer = Buffer.alloc(bytes);
-        taken.push(buffer);
-        return buffer;
-      },
-      give: (buffer: Uint8Array) => void given.push(buffer),
-    },
-  };
-}
+import { bench } from './by-hand.ts';
 
 async function traces(
   count: number,
@@ -35,9 +18,8 @@ async function traces(
   return { traces: all, module };
 }
 
-test('a trace is encoded once a form, however many want it', async () => {
-  const { taken, given, pool } = watchedPool();
-  const encode = traceEncoder(pool);
+test('a trace is encoded once a form, however many want it, and kept for no longer', async () => {
+  const encode = traceEncoder();
   const {
     traces: [trace],
     module,
@@ -45,41 +27,22 @@ test('a trace is encoded once a form, however many want it', async () => {
   assert.ok(trace);
   const shared = { ...trace, recipients: 6 };
   const five = [1, 2, 3].map(() => encode(shared, module, 'v5'));
-  const four = [1, 2].map(() => encode(shared, module, 'v4'));
-  assert.equal(new Set(five.map(({ bytes }) => bytes)).size, 1);
-  assert.equal(new Set(four.map(({ bytes }) => bytes)).size, 1);
-  assert.notEqual(five[0]?.bytes, four[0]?.bytes);
-  assert.equal(taken.length, 2);
-  for (const { sent } of [...five, ...four]) sent();
-  assert.equal(given.length, 0, 'one more will ask');
-  const last = encode(shared, module, 'v4');
-  assert.equal(taken.length, 2);
-  assert.deepEqual(given, [five[0]?.bytes], 'nobody will ask for it any more');
-  last.sent();
-  assert.deepEqual(new Set(given), new Set(taken));
+  const four = [1, 2, 3].map(() => encode(shared, module, 'v4'));
+  assert.equal(new Set(five).size, 1);
+  assert.equal(new Set(four).size, 1);
+  assert.notEqual(five[0], four[0]);
+  assert.notEqual(encode(shared, module, 'v4'), four[0], 'nobody was to ask for it any more');
 });
 
-test('a buffer goes back when a newer trace is there and the last has sent it, once', async () => {
-  const { given, pool } = watchedPool();
-  const encode = traceEncoder(pool);
-  const { traces: all, module } = await traces(3);
-  // One that shares each of them never asks: its connection is gone.
-  const [first, second, third] = all.map((trace) => ({ ...trace, recipients: 3 }));
-  assert.ok(first && second && third);
-  const [slow, quick] = [encode(first, module, 'v5'), encode(first, module, 'v5')];
-  const content = Buffer.from(slow.bytes);
-  quick.sent();
-  const next = encode(second, module, 'v5');
-  assert.equal(given.length, 0, 'one still sends it');
-  assert.notEqual(next.bytes, slow.bytes);
-  assert.ok(content.equals(slow.bytes));
-  slow.sent();
-  assert.deepEqual(given, [slow.bytes]);
-  next.sent();
-  assert.equal(given.length, 1);
-  encode(third, module, 'v5');
-  assert.equal(given.length, 2);
-  assert.equal(given[1], next.bytes);
+test('a trace of which some never ask is kept until there is a newer one', async () => {
+  const encode = traceEncoder();
+  const { traces: all, module } = await traces(2);
+  const [first, second] = all.map((trace) => ({ ...trace, recipients: 3 }));
+  assert.ok(first && second);
+  const made = encode(first, module, 'v5');
+  assert.equal(encode(first, module, 'v5'), made);
+  assert.notEqual(encode(second, module, 'v5'), made);
+  assert.notEqual(encode(first, module, 'v5'), made);
 });
 
 test('parts of one acquisition, in any order, are encoded once each', async () => {
@@ -92,31 +55,47 @@ test('parts of one acquisition, in any order, are encoded once each', async () =
   await eventually(() => bus.armings === 1, 'armed');
   bus.finish();
   const all = await Promise.all(grabs.map(({ result }) => result));
-  const { taken, given, pool } = watchedPool();
-  const encode = traceEncoder(pool);
+  const encode = traceEncoder();
   const sendings = all.map((trace) => encode(trace, module, 'v5'));
-  assert.equal(taken.length, 3);
-  assert.equal(new Set(sendings.map(({ bytes }) => bytes)).size, 3);
-  assert.equal(given.length, 0);
-  for (const { sent } of sendings) sent();
-  assert.deepEqual(new Set(given), new Set(taken));
-  assert.equal(given.length, 3, 'each once');
+  assert.equal(new Set(sendings).size, 3);
   await instrument.close();
 });
 
-test('however many parts are asked for, none is kept', async () => {
-  const { bus, instrument } = await timed();
-  bus.lasts = undefined;
-  const module = instrument.describe('scope');
-  const grabs = Array.from({ length: 20 }, (_, k) => instrument.grab(client('one'), 'scope', { start: k, points: 20 }));
-  await eventually(() => bus.armings === 1, 'armed');
-  bus.finish();
-  const { taken, given, pool } = watchedPool();
-  const encode = traceEncoder(pool);
-  for (const { result } of grabs) encode(await result, module, 'v4').sent();
-  assert.equal(taken.length, 20);
-  assert.deepEqual(new Set(given), new Set(taken));
-  assert.equal(given.length, 20, 'each once');
+test('what is being sent is not touched by the traces that follow, however many; its memory is used when all have sent it', async () => {
+  const { bus, instrument, join } = await bench();
+  bus.sample = (_channel, _index, armings) => armings;
+  const held: { readonly parts: readonly Uint8Array[]; readonly content: Buffer; readonly sent: () => void }[] = [];
+  const slow = () =>
+    join('v5', 'GRABBER', {
+      outlet: {
+        send(parts, sent) {
+          if (sent) held.push({ parts, content: Buffer.concat(parts), sent });
+        },
+        close: () => undefined,
+      },
+    });
+  /** Of all traces, two channels each; the time axis is the same of all. */
+  const memories = () =>
+    new Set(held.flatMap(({ parts }) => parts.filter((part) => part.length > 50_000).map(({ buffer }) => buffer)))
+      .size - 1;
+  const [one, other] = [slow(), slow()];
+  const grab = async (...peers: ReturnType<typeof slow>[]): Promise<void> => {
+    const before = held.length;
+    for (const { peer } of peers) peer.command({ command: 'grab' });
+    await eventually(() => held.length === before + peers.length, 'sent');
+  };
+  await grab(one, other);
+  assert.equal(memories(), 2, 'one trace for both');
+  for (let k = 0; k < 12; k++) await grab(one);
+  assert.equal(memories(), 26);
+  for (const { parts, content } of held) assert.ok(Buffer.concat(parts).equals(content));
+  const [first, second] = held;
+  first?.sent();
+  await grab(one);
+  assert.equal(memories(), 28, 'the other has not sent it yet');
+  second?.sent();
+  await grab(one);
+  assert.equal(memories(), 28, 'used again');
   await instrument.close();
 });
 

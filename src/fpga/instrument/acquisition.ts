@@ -6,8 +6,14 @@ import { CLOCK_HZ } from '../bus/bus.ts';
 import { extract, type Field } from '../fields.ts';
 import { arm, armRolling, SAMPLES, type ScopeValues, scope, scopeMemories, scopeRegisters } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
-import { type ChannelName, type CountsMemory, type Ending, freshCounts, ringReader } from './reading.ts';
-import type { Samples } from './trace.ts';
+import {
+  type ChannelName,
+  type ChannelSamples,
+  type Ending,
+  freshMemory,
+  ringReader,
+  type SampleMemory,
+} from './reading.ts';
 
 /** Rolling mode has an effect on traces longer than this, in s. */
 const SHORTEST_ROLLING = 0.1;
@@ -26,6 +32,12 @@ const AHEAD_MS = 25;
 /** Samples after which it is looked again what can be read ahead, at most; and the last ones, not worth another look. */
 const FIRST_PIECE = SAMPLES / 8;
 const LAST_PIECE = SAMPLES / 16;
+
+/**
+ * An end so near, in ms, is waited for on the spot: a turn of the event loop may take as long, and what is recorded
+ * meanwhile is better read than waited for.
+ */
+const NEAR_MS = 0.2;
 
 /** How far the board's clock and the host's may be apart. */
 const CLOCK_ERROR = 1e-4;
@@ -101,13 +113,16 @@ export async function finished(
   if (end !== undefined) next = nextLook(at, end);
   else if (earliestEnd - at > LONG_MS) next = earliestTrigger;
   let triggered = false;
+  let late = false;
   let step = Math.max(SHORTEST_POLL_MS, (earliestEnd - at) * CLOCK_ERROR);
   if (end === undefined) watch.entered('filling', earliestTrigger);
   else watch.entered('triggered', end);
   for (;;) {
-    await watch.until(next);
+    if (end !== undefined && !late && end - performance.now() <= NEAR_MS) spinUntil(next);
+    else await watch.until(next);
     if (watch.interrupted()) return 'interrupted';
-    if (!triggered || end === undefined || next >= end) {
+    const looked = performance.now();
+    if (!triggered || end === undefined || looked >= end) {
       const status = await registers.readWord(scopeRegisters.writing);
       triggered = extract(status, scopeRegisters.countingDown) === 1;
       if (extract(status, scopeRegisters.writing) === 0) return triggered ? 'retriggered' : 'done';
@@ -123,12 +138,19 @@ export async function finished(
       next = now + Math.min(LONGEST_POLL_MS, Math.max(SHORTEST_POLL_MS, (now - at) * POLL_SHARE));
     } else if (now < end) {
       if (triggered && end - now <= AHEAD_MS) await ahead();
-      next = nextLook(now, end);
+      next = nextLook(performance.now(), end);
+    } else if (looked < end) {
+      next = now;
     } else {
+      late = true;
       next = now + step;
       step = Math.min(LONGEST_POLL_MS, 2 * step);
     }
   }
+}
+
+function spinUntil(time: number): void {
+  while (performance.now() < time);
 }
 
 /** Low words of the 64-bit counters; they come around every 34 s, which is longer than any two polls are apart. */
@@ -150,7 +172,7 @@ async function clocksSinceTrigger(registers: RegisterFile): Promise<number> {
 /** What rolling mode has recorded last. */
 export interface Snapshot {
   /** Oldest first, all of the same length; the last sample is the newest. */
-  readonly channels: readonly Samples[];
+  readonly channels: readonly ChannelSamples[];
   /** Samples left out at the old end because new ones were written there during the reading. */
   readonly overwritten: number;
   readonly newest: Newest;
@@ -187,7 +209,7 @@ export async function snapshot(
   values: ScopeValues,
   channels: readonly ChannelName[],
   watch: Pick<Watch, 'until' | 'interrupted'>,
-  memory: CountsMemory = freshCounts,
+  memory: (channel: ChannelName) => SampleMemory = freshMemory,
 ): Promise<Snapshot | undefined> {
   const sampleMs = values.decimation * CLOCK_MS;
   const before = await registers.readWord(scopeRegisters.writePointer);
@@ -201,12 +223,12 @@ export async function snapshot(
   }
   const points = Math.min(recorded, SAMPLES);
   const first = (newest + 1 - points + SAMPLES) % SAMPLES;
-  const rings = channels.map((channel) => ringReader(registers, scopeMemories[channel], first, memory()));
+  const rings = channels.map((channel) => ringReader(registers, scopeMemories[channel], first, memory(channel)));
   await Promise.all(rings.map((ring) => ring.readUpTo(points)));
   const written = ((await registers.readWord(scopeRegisters.writePointer)) - newest + SAMPLES) % SAMPLES;
   const overwritten = Math.max(0, points + written - SAMPLES);
   return {
-    channels: rings.map(({ counts, clipped }) => ({ counts: counts.subarray(overwritten, points), clipped })),
+    channels: rings.map((ring) => ring.samples(overwritten, points)),
     overwritten,
     newest: { index: newest, recorded },
   };

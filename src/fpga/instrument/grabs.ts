@@ -13,6 +13,7 @@ import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
 import { dsp } from '../modules/dsp.ts';
 import { halt, SAMPLES, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
+import { toVolts } from '../volts.ts';
 import {
   type Armed,
   channelsOf,
@@ -29,11 +30,11 @@ import {
 import { deadlines } from './deadlines.ts';
 import type { Measurement, Progress, Statistics, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
-import { reading } from './reading.ts';
+import { type ChannelName, type ChannelSamples, reading, type SampleMemory } from './reading.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
-import { type Recording, type Settings, sum, traceOf } from './recording.ts';
+import { conversionOf, type Recording, type Settings, sum, traceOf } from './recording.ts';
 import { statisticsOf, windowOf } from './statistics.ts';
-import { type Part, partOf, type Samples, timeAxis, tracePoints, union } from './trace.ts';
+import { type Part, partOf, timeAxis, tracePoints, union } from './trace.ts';
 
 /** Added to the duration of an acquisition where the request names no time-out, in s. */
 const DEFAULT_MARGIN = 5;
@@ -43,14 +44,20 @@ const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
 
 /**
- * Channels' worth of memory that is kept for the next traces: 1 MB, enough for two channels of as many traces as are on
- * their way to clients who all grab on their own.
+ * Channels' worth of memory that is kept for the next traces: 1.3 MB, enough for two channels of as many traces as wait
+ * for their turn to be encoded.
  */
-const MAX_SPARE = 32;
+const MAX_SPARE = 8;
+
+/** Memory of one channel. */
+interface Spare {
+  readonly counts: Int16Array;
+  readonly volts: Float64Array;
+}
 
 /** Memory that an acquisition's recording lies in, for as long as its traces are looked at. */
 interface Lease {
-  readonly counts: Int16Array[];
+  readonly memory: Spare[];
   holders: number;
 }
 
@@ -102,7 +109,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   let known: Settings | undefined;
   let number = 0;
   /** Memory of samples that nobody looks at any more: fresh memory costs as much time as to fill it. */
-  const spare: Int16Array[] = [];
+  const spare: Spare[] = [];
 
   const settable = driver.description.parameters.filter((parameter) => !parameter.readonly).map(({ name }) => name);
 
@@ -203,7 +210,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
         end: undefined,
         part: undefined,
         toldAt: undefined,
-        lease: { counts: [], holders: 0 },
+        lease: { memory: [], holders: 0 },
       };
       waiting.clear();
       current = run;
@@ -225,14 +232,20 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     working = false;
   }
 
-  const countsFor = (run: Run) => (): Int16Array => {
-    const counts = spare.pop() ?? new Int16Array(SAMPLES);
-    run.lease.counts.push(counts);
-    return counts;
-  };
+  /** Volts of single traces that are averaged are not wanted. */
+  const memoryFor =
+    (run: Run, { values }: Settings, averages: boolean) =>
+    (channel: ChannelName): SampleMemory => {
+      const memory = spare.pop() ?? { counts: new Int16Array(SAMPLES), volts: new Float64Array(SAMPLES) };
+      run.lease.memory.push(memory);
+      const { counts, volts } = memory;
+      return averages
+        ? { counts }
+        : { counts, volts: { values: volts, ...conversionOf(values, channel, tools.scaleOf) } };
+    };
 
-  const giveBack = ({ counts }: Lease): void => {
-    for (const each of counts.splice(0)) if (spare.length < MAX_SPARE) spare.push(each);
+  const giveBack = ({ memory }: Lease): void => {
+    for (const each of memory.splice(0)) if (spare.length < MAX_SPARE) spare.push(each);
   };
 
   const unwanted = (run: Run): boolean => run.requests.size === 0;
@@ -267,16 +280,19 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     const total = tracePoints(values.decimation);
     const averages = values.trace_average > 1;
     const mean = sum();
-    let read: readonly Samples[] = [];
+    let read: readonly ChannelSamples[] = [];
     let clipped = false;
     rolling = undefined;
     for (run.trace = 0; run.trace < values.trace_average; run.trace++) {
       run.phase = 'filling';
+      // A short acquisition leaves none.
+      await rest.turn();
       const armed = await start(registers, values);
       counters.acquisitions++;
       run.armed = armed;
       if (run.trace === 0) prolong(run);
-      const trace = reading(registers, armed, channels, () => partFor(run, armed, total), countsFor(run));
+      const memory = memoryFor(run, present, averages);
+      const trace = reading(registers, armed, channels, () => partFor(run, armed, total), memory);
       const ending = await finished(registers, armed, watch(run), trace.ahead);
       // A write that began before the end may have spoilt the last samples.
       await writesEnd();
@@ -294,9 +310,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
     const counts = averages ? mean.mean() : read.map((samples) => samples.counts);
+    const volts = averages
+      ? counts.map((one, k) => toVolts(one, conversionOf(values, channels[k] ?? 'ch1', tools.scaleOf)))
+      : read.flatMap((samples) => samples.volts ?? []);
     // The ring has every sample between its first and its last.
     const whole = { overwritten: 0, lost: 0 };
-    return { settings: present, channels, counts, part: run.part, ...axisOf(run.armed), clipped, ...whole };
+    return { settings: present, channels, counts, volts, part: run.part, ...axisOf(run.armed), clipped, ...whole };
   }
 
   const axisOf = ({ values, delay }: Armed): { t0: number; dt: number } =>
@@ -309,7 +328,13 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
 
   /** What all want who have asked by the time of the first reading. */
   function partFor(run: Run, armed: Armed, total: number): Part {
-    run.part ??= union([...run.requests].flatMap((request) => wantedPart(request, axisOf(armed), total) ?? []));
+    if (run.part) return run.part;
+    const parts: Part[] = [];
+    for (const request of run.requests) {
+      const part = wantedPart(request, axisOf(armed), total);
+      if (part) parts.push(part);
+    }
+    run.part = union(parts);
     return run.part;
   }
 
@@ -336,7 +361,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     }
     run.phase = 'triggered';
     const channels = channelsOf(values);
-    const taken = await snapshot(registers, values, channels, watch(run), countsFor(run));
+    const taken = await snapshot(registers, values, channels, watch(run), memoryFor(run, present, false));
     await writesEnd();
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
@@ -348,6 +373,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       settings: present,
       channels,
       counts: taken.channels.map(({ counts }) => counts),
+      volts: taken.channels.flatMap(({ volts }) => volts ?? []),
       part: { start: 0, points },
       t0: points > 0 ? -(points - 1) * dt : 0,
       dt,

@@ -66,6 +66,8 @@ export interface TraceChannel {
   readonly input: string;
   /** One per point, oldest first. Float64Array when averaged over several traces. */
   readonly counts: Int16Array | Float64Array;
+  /** The same in volts. */
+  readonly volts: Float64Array;
   /** Volts per count, and volts at 0 counts. */
   readonly gain: number;
   readonly offset: number;

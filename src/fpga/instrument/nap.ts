@@ -15,6 +15,8 @@ export interface Nap {
    * Other work of the event loop gets its turn at each call.
    */
   until(time: number): Promise<void>;
+  /** Gives other work of the event loop its turn, unless it had one since the last call. undefined: it had. */
+  turn(): Promise<void> | undefined;
   /** Ends the wait that is on, or the next one. */
   wake(): void;
 }
@@ -22,6 +24,7 @@ export interface Nap {
 export function nap(): Nap {
   let woken = false;
   let cutShort: (() => void) | undefined;
+  let hadTurn = true;
 
   const timer = (ms: number): Promise<void> =>
     new Promise((resolve) => {
@@ -43,6 +46,15 @@ export function nap(): Nap {
       } while (performance.now() < time);
       cutShort = undefined;
       woken = false;
+    },
+
+    turn() {
+      const due = hadTurn ? undefined : turn();
+      hadTurn = false;
+      setImmediate(() => {
+        hadTurn = true;
+      });
+      return due;
     },
 
     wake() {

@@ -7,7 +7,8 @@
 import type { Memory } from '../fields.ts';
 import { SAMPLES, type ScopeValues, scopeMemories, scopeRegisters } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
-import { oldestIndex, type Part, ringRuns, type Samples, samplesOf, staleElements } from './trace.ts';
+import { type Conversion, type Converter, converter } from './conversion.ts';
+import { oldestIndex, type Part, type Samples, staleElements } from './trace.ts';
 
 export type ChannelName = keyof typeof scopeMemories;
 
@@ -32,13 +33,22 @@ export interface Reading {
    * Reads the rest, once all is recorded. Points are oldest first, one array a channel.
    * @throws BusError
    */
-  rest(ending: Ending): Promise<Samples[]>;
+  rest(ending: Ending): Promise<ChannelSamples[]>;
 }
 
-/** Gives memory for up to 16384 samples. */
-export type CountsMemory = () => Int16Array;
+/** Where up to 16384 samples of one channel are put. */
+export interface SampleMemory {
+  readonly counts: Int16Array;
+  /** Volts of the samples, made of each as soon as it is there. Absent: nobody wants them. */
+  readonly volts?: Conversion & { readonly values: Float64Array };
+}
 
-export const freshCounts: CountsMemory = () => new Int16Array(SAMPLES);
+export const freshMemory = (): SampleMemory => ({ counts: new Int16Array(SAMPLES) });
+
+/** What was read of one channel. */
+export interface ChannelSamples extends Samples {
+  readonly volts: Float64Array | undefined;
+}
 
 /**
  * @param delay what is in the delay register.
@@ -49,7 +59,7 @@ export function reading(
   { values, delay }: { readonly values: Pick<ScopeValues, 'decimation'>; readonly delay: number },
   channels: readonly ChannelName[],
   part: () => Part,
-  memory: CountsMemory = freshCounts,
+  memory: (channel: ChannelName) => SampleMemory = freshMemory,
 ): Reading {
   const stale = staleElements(values.decimation);
   let atTrigger: number | undefined;
@@ -60,8 +70,8 @@ export function reading(
     if (begun && (oldest - begun.oldest) % SAMPLES === 0) return begun;
     const wanted = begun?.wanted ?? part();
     const rings = channels.map((channel, k) => {
-      const counts = begun?.rings[k]?.counts ?? memory();
-      return ringReader(registers, scopeMemories[channel], oldest + wanted.start, counts);
+      const into = begun?.rings[k]?.memory ?? memory(channel);
+      return ringReader(registers, scopeMemories[channel], oldest + wanted.start, into);
     });
     begun = { oldest, wanted, rings };
     return begun;
@@ -94,52 +104,61 @@ export function reading(
           : (await registers.readWord(scopeRegisters.writePointer)) + 1;
       const { wanted, rings } = begin(oldest);
       await readUpTo(rings, wanted.points);
-      return rings.map(({ counts, clipped }) => ({ counts: counts.subarray(0, wanted.points), clipped }));
+      return rings.map((ring) => ring.samples(0, wanted.points));
     },
   };
 }
 
 interface RingReader {
-  readonly counts: Int16Array;
-  readonly clipped: boolean;
+  readonly memory: SampleMemory;
+  /** Points from `first` to before `end`, which have been read. */
+  samples(first: number, end: number): ChannelSamples;
   /** Reads until so many points are there. One call at a time. */
   readUpTo(points: number): Promise<void>;
 }
 
-/** Where words are put until they are samples: one array a memory and bus, used again for each trace. */
-const scratches = new WeakMap<RegisterFile, Map<number, Uint32Array>>();
+/**
+ * Words that are read in one go, at most: while they become samples, the bus has those of the other channel to bring, and
+ * they are still in the cache.
+ */
+const PIECE = 8192;
 
-function scratchFor(registers: RegisterFile, memory: Memory): Uint32Array {
-  const known = scratches.get(registers) ?? new Map<number, Uint32Array>();
-  scratches.set(registers, known);
-  const words = known.get(memory.address) ?? new Uint32Array(memory.words);
-  known.set(memory.address, words);
-  return words;
+/** Where words are put and become samples: one for a ring and bus, used again for each piece. */
+const converters = new WeakMap<RegisterFile, Map<number, Converter>>();
+
+function converterFor(registers: RegisterFile, ring: Memory): Converter {
+  const known = converters.get(registers) ?? new Map<number, Converter>();
+  converters.set(registers, known);
+  const found = known.get(ring.address) ?? converter(PIECE);
+  known.set(ring.address, found);
+  return found;
 }
 
 /**
- * Consecutive samples of one ring, from an index on, into `counts`. Only one at a time for a memory: acquisitions of the
+ * Consecutive samples of one ring, from an index on, into `into`. Only one at a time for a ring: acquisitions of the
  * scope follow each other.
  */
-export function ringReader(registers: RegisterFile, memory: Memory, first: number, counts: Int16Array): RingReader {
-  const scratch = scratchFor(registers, memory);
+export function ringReader(registers: RegisterFile, ring: Memory, first: number, into: SampleMemory): RingReader {
+  const { words, convert } = converterFor(registers, ring);
+  const { counts, volts } = into;
   let filled = 0;
   let clipped = false;
   return {
-    counts,
-    get clipped() {
-      return clipped;
-    },
+    memory: into,
+    samples: (from, end) => ({
+      counts: counts.subarray(from, end),
+      volts: volts?.values.subarray(from, end),
+      clipped,
+    }),
     async readUpTo(points) {
-      const from = filled;
-      if (points <= from) return;
-      const reads = ringRuns(first + from, points - from).map(({ index, words }) => {
-        const into = scratch.subarray(filled, filled + words);
-        filled += words;
-        return registers.bus.readBlock(memory.address + 4 * index, words, into);
-      });
-      await Promise.all(reads);
-      if (samplesOf(scratch.subarray(from, points), counts.subarray(from, points)).clipped) clipped = true;
+      while (filled < points) {
+        const index = (first + filled) % SAMPLES;
+        const count = Math.min(PIECE, points - filled, SAMPLES - index);
+        const end = filled + count;
+        await registers.bus.readBlock(ring.address + 4 * index, count, words.subarray(0, count));
+        if (convert(counts.subarray(filled, end), volts, volts?.values.subarray(filled, end))) clipped = true;
+        filled = end;
+      }
     },
   };
 }

@@ -1,6 +1,7 @@
 /** What an acquisition brought, and the traces that are cut from it for those who asked. */
 import type { ScopeValues } from '../modules/scope.ts';
-import { type Scale, VOLTS_PER_COUNT } from '../volts.ts';
+import type { Scale } from '../volts.ts';
+import type { Conversion } from './conversion.ts';
 import type { Trace, TraceChannel } from './instrument.ts';
 import type { ChannelName } from './reading.ts';
 import type { Part } from './trace.ts';
@@ -17,6 +18,7 @@ export interface Recording {
   readonly channels: readonly ChannelName[];
   /** One array a channel; means of several traces are Float64Arrays. */
   readonly counts: readonly (Int16Array | Float64Array)[];
+  readonly volts: readonly Float64Array[];
   /** Where it is in the whole trace. */
   readonly part: Part;
   /** Time of the whole trace's point 0, and the step, in s. */
@@ -39,29 +41,39 @@ export interface TraceFacts {
   readonly timestamp: number;
   /** Bit 0: the sum at out1 was cut off when the recording ended, bit 1: that at out2. */
   readonly saturation: number;
-  readonly scaleOf: (signal: string) => Scale;
+  readonly scaleOf: ScaleOf;
   readonly isCalibrated: (signal: string) => boolean;
   /** How many grabs get it. */
   readonly recipients: number;
 }
 
+export type ScaleOf = (signal: string) => Scale;
+
+const inputOf = ({ input1, input2 }: ScopeValues, channel: ChannelName): string =>
+  (channel === 'ch1' ? input1 : input2) ?? 'off';
+
+export function conversionOf(values: ScopeValues, channel: ChannelName, scaleOf: ScaleOf): Conversion {
+  const { gain, offset } = scaleOf(inputOf(values, channel));
+  return { gain, offset: -offset * gain || 0 };
+}
+
 /** A part of a recording, as clients see it. Shares the recording's memory. */
 export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Trace {
-  const { channels, counts, dt } = recording;
+  const { channels, counts, volts, dt } = recording;
   const { values, text } = recording.settings;
   const from = part.start - recording.part.start;
-  const inputs = channels.map((channel) => (channel === 'ch1' ? values.input1 : values.input2));
-  const scales = inputs.map((input) => facts.scaleOf(input ?? 'off'));
+  const to = from + part.points;
+  const inputs = channels.map((channel) => inputOf(values, channel));
   return {
     module: 'scope',
     timestamp: facts.timestamp,
     channels: channels.map(
       (label, k): TraceChannel => ({
         label,
-        input: inputs[k] ?? 'off',
-        counts: counts[k]?.subarray(from, from + part.points) ?? new Int16Array(0),
-        gain: scales[k]?.gain ?? VOLTS_PER_COUNT,
-        offset: -(scales[k]?.offset ?? 0) * (scales[k]?.gain ?? 0) || 0,
+        input: inputOf(values, label),
+        counts: counts[k]?.subarray(from, to) ?? new Int16Array(0),
+        volts: volts[k]?.subarray(from, to) ?? new Float64Array(0),
+        ...conversionOf(values, label, facts.scaleOf),
       }),
     ),
     t0: recording.t0 + part.start * dt,

@@ -247,7 +247,7 @@ export function openConversation(options: ConversationOptions): Conversation {
       const { ready } = await ask('grab', { timeout: LONGEST_TIMEOUT });
       journal.answered('grab');
       if (over || !ready) ready?.sent();
-      else outlet.send([ready.bytes], ready.sent);
+      else outlet.send(ready.parts, ready.sent);
     } catch (error) {
       if (over) return;
       refused('grab', error);

@@ -75,7 +75,7 @@ function singleAbsence({ title }: ModuleDescription): Absence {
 export interface Viewed {
   /** Single values are wanted. */
   means: boolean;
-  /** Bytes of `Done` and a measurement, as wanted; whole ones are those that everybody gets. */
+  /** `Done` and a measurement, as wanted; whole ones are those that everybody gets. */
   readonly encode: TraceEncoder;
   /** In place of the next measurement. */
   absence(timestamp: number): DataToExport;
@@ -91,7 +91,7 @@ export function openViewed(module: ModuleDescription, encodeTrace: TraceEncoder)
         return encodeTrace(measurement, of, form);
       }
       absence = singleAbsence(of);
-      return { bytes: encode(form, [str('Done'), meanData(measurement, of)]), sent: () => undefined };
+      return [encode(form, [str('Done'), meanData(measurement, of)])];
     },
     absence: (timestamp) => absence(timestamp),
   };

@@ -193,7 +193,9 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
       drop('it does not read what it is sent');
       return;
     }
-    for (const [k, part] of parts.entries()) socket.write(part, k === 0 ? sent : undefined);
+    socket.cork();
+    for (const [k, part] of parts.entries()) socket.write(part, k + 1 === parts.length ? sent : undefined);
+    socket.uncork();
   }
 
   function leave(reason: string): void {

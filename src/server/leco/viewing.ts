@@ -4,8 +4,9 @@
  * end of a grab nothing comes any more.
  */
 import { LONGEST_TIMEOUT } from '../../fpga/instrument/grab-options.ts';
-import type { SharedBytes } from '../data.ts';
+import type { SharedMessage } from '../data.ts';
 import type { Viewed } from '../dial/data.ts';
+import { createBufferPool } from '../wire/buffers.ts';
 import { encode } from '../wire/encode.ts';
 import { str } from '../wire/values.ts';
 import type { Outcome } from './asking.ts';
@@ -31,9 +32,12 @@ const BYTES_PER_SECOND = 20e6;
 /** Bytes before the data in what the doors share: the word `Done`, and the length of what follows it. */
 const AHEAD = encode('v5', [str('Done')]).length + 4;
 
+/** For frames on their way to any director; so many bytes are kept for the next ones. */
+const pool = createBufferPool(2 ** 21);
+
 export interface ViewingOptions {
   /** Measures once. @throws Refusal, BusError */
-  grab(fields: Readonly<Record<string, unknown>>): Promise<SharedBytes>;
+  grab(fields: Readonly<Record<string, unknown>>): Promise<SharedMessage>;
   /** Ends what this director has under way. */
   withdraw(): void;
   /** Sends one measurement, serialised; gives what the director said to it. */
@@ -94,11 +98,11 @@ export function openViewing(options: ViewingOptions): Viewing {
     const snapped = owed > 0;
     if (snapped) owed--;
     void send(ready);
-    if (!snapped) await paced(ready.bytes.length, options.after);
+    if (!snapped) await paced(lengthOf(ready.parts), options.after);
   }
 
   /** undefined: it was refused, and what that takes is done. */
-  async function measured(): Promise<SharedBytes | undefined> {
+  async function measured(): Promise<SharedMessage | undefined> {
     const forSnap = owed > 0;
     try {
       // A trigger may be long in coming, and there is no time-out in the director either.
@@ -111,12 +115,13 @@ export function openViewing(options: ViewingOptions): Viewing {
         return undefined;
       }
       const absence = encode('v5', [str('Done'), viewed.absence(Date.now() / 1e3)]);
-      return { bytes: absence, sent: () => undefined };
+      return { parts: [absence], sent: () => undefined };
     }
   }
 
-  async function send({ bytes, sent }: SharedBytes): Promise<void> {
+  async function send(ready: SharedMessage): Promise<void> {
     flying++;
+    const { bytes, sent } = inOnePiece(ready);
     const { what } = await options.deliver(bytes.subarray(AHEAD), sent);
     flying--;
     if (what === 'result') {
@@ -161,6 +166,22 @@ export function openViewing(options: ViewingOptions): Viewing {
     tick: push,
     end,
   };
+}
+
+/** A copy, since a frame of ZeroMQ is one piece of memory. */
+function inOnePiece({ parts, sent }: SharedMessage): { readonly bytes: Uint8Array; readonly sent: () => void } {
+  const bytes = pool.take(lengthOf(parts));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  sent();
+  return { bytes, sent: () => pool.give(bytes) };
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Until the frame after one of so many bytes may leave; of a short one the acknowledgement takes longer. */

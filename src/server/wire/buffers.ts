@@ -2,7 +2,7 @@
  * Buffers for messages, used again. A fresh buffer of a trace's size costs more than to fill it: the kernel hands out its
  * memory page by page, each cleared, and takes it back with the next collection of garbage.
  *
- *     const bytes = encode(form, objects, pool.take);
+ *     const bytes = pool.take(size);
  *     socket.write(bytes, () => pool.give(bytes));
  */
 export interface BufferPool {

@@ -2,7 +2,7 @@
  * Objects to bytes, in the two grammars of PyMoDAQ, byte for byte what its own serialisers send. Several objects give
  * one buffer, so that a word and its payload leave in one write.
  *
- * A buffer is allocated once, at its exact size, and large arrays are written straight into it (writer.ts).
+ * Large arrays are not copied: a message comes in parts, some of which are the arrays' own memory (writer.ts).
  */
 import { PitayadError } from '../../errors.ts';
 import { holds, parseDtype, writeComplex, writeFloat, writeInteger } from './dtype.ts';
@@ -29,8 +29,8 @@ export class UnsendableError extends PitayadError {}
 /** A length must fit an unsigned 32 bit number. */
 const LENGTH_LIMIT = 2 ** 32 - 1;
 
-/** One writer for all: it is free again before an encode returns, and one taken while in use (by a `fill`) is new. */
-let spare: Writer | undefined;
+/** One for all: it is empty again before an encode returns. */
+const writer = new Writer();
 
 /**
  * `objects` one after the other, in the form of PyMoDAQ 4: no tag and no length at top level.
@@ -49,17 +49,21 @@ export function encodeV5(...objects: readonly WireValue[]): Uint8Array {
 }
 
 /**
- * `objects` one after the other. `allocate` gives the buffer, of the very size that it is asked for: that of a pool
- * (buffers.ts) saves the time to get fresh memory, which is most of the time that a trace takes.
+ * `objects` one after the other.
  * @throws UnsendableError
  */
-export function encode(
-  form: Form,
-  objects: readonly WireValue[],
-  allocate: (size: number) => Uint8Array = Buffer.allocUnsafe,
-): Uint8Array {
-  const writer = spare ?? new Writer();
-  spare = undefined;
+export function encode(form: Form, objects: readonly WireValue[]): Uint8Array {
+  const parts = encodeParts(form, objects);
+  const [only] = parts;
+  return only && parts.length === 1 ? only : Buffer.concat(parts);
+}
+
+/**
+ * As `encode`, in parts to be sent one after the other: large arrays are parts of their own, in the memory in which they
+ * are, which must not change until the parts have left.
+ * @throws UnsendableError
+ */
+export function encodeParts(form: Form, objects: readonly WireValue[]): readonly Uint8Array[] {
   try {
     for (const object of objects) {
       if (form === 'v4') bareV4(writer, object, 0);
@@ -68,10 +72,9 @@ export function encode(
     if (writer.length > LENGTH_LIMIT) {
       throw new UnsendableError(`a message of ${writer.length} bytes has no length field`);
     }
-    return writer.finish(allocate);
+    return writer.finish();
   } finally {
     writer.clear();
-    spare = writer;
   }
 }
 
@@ -149,7 +152,7 @@ function ndarray(writer: Writer, array: NdArray): void {
     nbytes *= length;
   }
   if (nbytes > LENGTH_LIMIT) throw new UnsendableError(`an array of ${nbytes} bytes has no length field`);
-  if ('bytes' in array && array.bytes.length !== nbytes) {
+  if (array.bytes.length !== nbytes) {
     throw new UnsendableError(
       `an array of shape (${array.shape}) and dtype ${array.dtype} has ${nbytes} bytes, not ${array.bytes.length}`,
     );
@@ -158,7 +161,7 @@ function ndarray(writer: Writer, array: NdArray): void {
   writer.u32(nbytes);
   writer.u32(array.shape.length);
   for (const length of array.shape) writer.u32(length);
-  writer.items(array, nbytes);
+  writer.items(array);
 }
 
 // ---- PyMoDAQ 4

@@ -1,6 +1,6 @@
 /** One complete message of PyMoDAQ 4, of a known kind, to an object. Grammar: see scan-v4.ts. */
 import { type Reader, shown } from './reader.ts';
-import type { Axis, Data, DataToExport, Kind, ParameterWithPath, StoredArray, WireValue } from './values.ts';
+import type { Axis, Data, DataToExport, Kind, NdArray, ParameterWithPath, WireValue } from './values.ts';
 import { dataClasses, exportClasses } from './values.ts';
 
 /** Bytes that the smallest tagged object takes: an empty list. */
@@ -81,7 +81,7 @@ function texts(reader: Reader, depth: number, what: string): string[] {
   return only(reader, depth, 'string', what, () => reader.text());
 }
 
-function arrays(reader: Reader, depth: number, what: string): StoredArray[] {
+function arrays(reader: Reader, depth: number, what: string): NdArray[] {
   return only(reader, depth, 'array', what, () => reader.ndarray());
 }
 

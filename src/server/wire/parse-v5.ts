@@ -17,16 +17,7 @@
  *       ThreadCommand             str command, attribute, tuple args, dict kwargs
  */
 import { type Reader, shown } from './reader.ts';
-import type {
-  Axis,
-  Data,
-  DataToExport,
-  Dict,
-  ExtraAttribute,
-  StoredArray,
-  ThreadCommand,
-  WireValue,
-} from './values.ts';
+import type { Axis, Data, DataToExport, Dict, ExtraAttribute, NdArray, ThreadCommand, WireValue } from './values.ts';
 import { dataClasses, exportClasses } from './values.ts';
 
 /** Bytes that the smallest tagged object takes: an empty str. */
@@ -109,7 +100,7 @@ function texts(reader: Reader, depth: number, what: string): string[] {
   return listOf(reader, depth, what, () => text(reader, `each of ${what}`));
 }
 
-function array(reader: Reader, what: string): StoredArray {
+function array(reader: Reader, what: string): NdArray {
   expect(reader, 'ndarray', what);
   return reader.ndarray();
 }

@@ -8,7 +8,7 @@ import { isUtf8 } from 'node:buffer';
 import { ProtocolError } from '../../errors.ts';
 import { type Dtype, parseDtype, readComplex, readFloat, readInteger, readText } from './dtype.ts';
 import type { WireLimits } from './limits.ts';
-import type { Bool, Complex, Data, Float, Int, StoredArray } from './values.ts';
+import type { Bool, Complex, Data, Float, Int, NdArray } from './values.ts';
 import { dataDims, dataDistributions, dataSources } from './values.ts';
 
 /** Texts up to this length, nearly all there are, are looked at byte by byte: calls of native code take longer. */
@@ -161,7 +161,7 @@ export class Reader {
     return index;
   }
 
-  ndarray(): StoredArray {
+  ndarray(): NdArray {
     const { name, dtype } = this.#dtype();
     const nbytes = this.u32();
     const dimensions = this.u32();

@@ -48,28 +48,14 @@ export interface Complex extends Scalar {
   readonly im: number;
 }
 
-/** A numpy array: items in C order, as `dtype` says (dtype.ts has the list). What a decoder gives is always this. */
-export interface StoredArray {
+/** A numpy array: items in C order, as `dtype` says (dtype.ts has the list). */
+export interface NdArray {
   readonly type: 'ndarray';
   readonly dtype: string;
   /** Empty for a 0-d array. */
   readonly shape: readonly number[];
   readonly bytes: Uint8Array;
 }
-
-/** An array of float64 that is made while it is encoded, straight into the message. */
-export interface FilledArray {
-  readonly type: 'ndarray';
-  readonly dtype: '<f8';
-  readonly shape: readonly number[];
-  /**
-   * Writes items `start` … `start + out.length - 1` into `out`. Called with consecutive pieces, each item once; `out`
-   * must not be kept.
-   */
-  readonly fill: (out: Float64Array, start: number) => void;
-}
-
-export type NdArray = StoredArray | FilledArray;
 
 export interface List {
   readonly type: 'list';
@@ -226,14 +212,14 @@ export function dict(entries: Readonly<Record<string, WireValue>>): Dict {
 }
 
 /** One-dimensional array of float64, copied. */
-export function floats(values: ArrayLike<number>): StoredArray {
-  const copy = new Float64Array(values);
-  return { type: 'ndarray', dtype: '<f8', shape: [copy.length], bytes: new Uint8Array(copy.buffer) };
+export function floats(values: ArrayLike<number>): NdArray {
+  return floatsOf(new Float64Array(values));
 }
 
-/** One-dimensional array of `length` float64 that `fill` makes while the message is encoded. */
-export function filled(length: number, fill: FilledArray['fill']): FilledArray {
-  return { type: 'ndarray', dtype: '<f8', shape: [length], fill };
+/** One-dimensional array of float64: `values` themselves, which must not change until they are encoded. */
+export function floatsOf(values: Float64Array): NdArray {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  return { type: 'ndarray', dtype: '<f8', shape: [values.length], bytes };
 }
 
 export function axis(label: string, units: string, values: NdArray, index = 0): Axis {

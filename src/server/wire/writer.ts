@@ -1,34 +1,19 @@
 import type { NdArray } from './values.ts';
 
-/** Arrays of at least this many bytes are put into the message at the end; smaller ones are copied at once. */
+/** Arrays of at least this many bytes are parts of their own; smaller ones are copied. */
 const SPLICE_BYTES = 512;
-/** Items per call of `fill`: 8 kB stay in the first-level cache, from where they are copied to their (unaligned) place. */
-const FILL_ITEMS = 1024;
-/** Stored arrays of at least this many bytes are not copied again to where they are already. */
-const REMEMBERED_BYTES = 16 * 1024;
-
-/** What a message left in its memory. */
-interface Placed {
-  readonly array: NdArray;
-  readonly to: number;
-}
-
-/** By memory. The time axis of a trace is that of the trace before, which used the same buffer of a pool. */
-const placedIn = new WeakMap<ArrayBufferLike, readonly Placed[]>();
 
 /** What a writer starts with: enough for the words, names and attributes of a trace. */
 const FIRST_CAPACITY = 16 * 1024;
 
 interface Splice {
-  /** Place in the small parts where the array belongs. */
+  /** Place in what is copied where the array belongs. */
   readonly at: number;
-  readonly array: NdArray;
-  readonly nbytes: number;
+  readonly bytes: Uint8Array;
 }
 
 /**
- * Collects a message: its small parts in a buffer of its own that is used again and again, large arrays only by
- * reference. `finish` then allocates the message once, at its exact size, and writes every array straight into it.
+ * Collects a message: what is small in a buffer of its own that is used again and again, large arrays only by reference.
  */
 export class Writer {
   #small = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
@@ -36,8 +21,6 @@ export class Writer {
   #used = 0;
   #splices: Splice[] = [];
   #spliced = 0;
-  #piece: Float64Array | undefined;
-  #pieceBytes: Uint8Array | undefined;
 
   /** Bytes of the message so far. */
   get length(): number {
@@ -122,41 +105,32 @@ export class Writer {
     this.#used += 8;
   }
 
-  /** The items of an array, `nbytes` of them. */
-  items(array: NdArray, nbytes: number): void {
-    if ('bytes' in array && nbytes < SPLICE_BYTES) {
-      this.#reserve(nbytes);
-      this.#small.set(array.bytes, this.#used);
-      this.#used += nbytes;
+  /** The items of an array. */
+  items({ bytes }: NdArray): void {
+    if (bytes.length >= SPLICE_BYTES) {
+      this.#splices.push({ at: this.#used, bytes });
+      this.#spliced += bytes.length;
       return;
     }
-    this.#splices.push({ at: this.#used, array, nbytes });
-    this.#spliced += nbytes;
+    this.#reserve(bytes.length);
+    this.#small.set(bytes, this.#used);
+    this.#used += bytes.length;
   }
 
-  /** The message, in what `allocate` gives; the writer is empty again. */
-  finish(allocate: (size: number) => Uint8Array): Uint8Array {
-    const message = allocate(this.length);
-    const before = placedIn.get(message.buffer) ?? [];
-    // From here to the end it has neither what was there nor what will be.
-    placedIn.delete(message.buffer);
-    const placed: Placed[] = [];
+  /** The message, in parts of which large arrays are their own memory; the writer is empty again. */
+  finish(): Uint8Array[] {
+    const small = Buffer.allocUnsafe(this.#used);
+    this.#small.copy(small, 0, 0, this.#used);
+    const parts: Uint8Array[] = [];
     let from = 0;
-    let to = 0;
-    for (const { at, array, nbytes } of this.#splices) {
-      message.set(this.#small.subarray(from, at), to);
-      to += at - from;
+    for (const { at, bytes } of this.#splices) {
+      if (at > from) parts.push(small.subarray(from, at));
+      parts.push(bytes);
       from = at;
-      if ('bytes' in array) {
-        if (!before.some((one) => one.array === array && one.to === to)) message.set(array.bytes, to);
-        if (nbytes >= REMEMBERED_BYTES) placed.push({ array, to });
-      } else this.#fill(array.fill, nbytes / 8, message, to);
-      to += nbytes;
     }
-    if (placed.length > 0) placedIn.set(message.buffer, placed);
-    message.set(this.#small.subarray(from, this.#used), to);
+    if (from < small.length || parts.length === 0) parts.push(small.subarray(from));
     this.clear();
-    return message;
+    return parts;
   }
 
   clear(): void {
@@ -166,22 +140,6 @@ export class Writer {
     if (this.#small.length > 16 * FIRST_CAPACITY) {
       this.#small = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
       this.#view = new DataView(this.#small.buffer);
-    }
-  }
-
-  #fill(fill: (out: Float64Array, start: number) => void, count: number, message: Uint8Array, to: number): void {
-    this.#piece ??= new Float64Array(FILL_ITEMS);
-    this.#pieceBytes ??= new Uint8Array(this.#piece.buffer);
-    const piece = this.#piece;
-    const pieceBytes = this.#pieceBytes;
-    let start = 0;
-    for (; start + FILL_ITEMS <= count; start += FILL_ITEMS) {
-      fill(piece, start);
-      message.set(pieceBytes, to + 8 * start);
-    }
-    if (start < count) {
-      fill(piece.subarray(0, count - start), start);
-      message.set(pieceBytes.subarray(0, 8 * (count - start)), to + 8 * start);
     }
   }
 }

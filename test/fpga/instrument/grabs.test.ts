@@ -71,11 +71,12 @@ test('only the part asked for is read, in two runs at most', async () => {
   bus.blockReads.length = 0;
   const part = await instrument.grab(alice, 'scope', { start: 11_000, points: 1000 }).result;
   // Triggered immediately: element k is at 5001 + k.
-  assert.deepEqual(bus.blockReads, [
-    { address: RINGS[0] + 4 * 16001, words: 383 },
+  const reads = [...bus.blockReads].sort((one, other) => one.address - other.address);
+  assert.deepEqual(reads, [
     { address: RINGS[0], words: 617 },
-    { address: RINGS[1] + 4 * 16001, words: 383 },
+    { address: RINGS[0] + 4 * 16001, words: 383 },
     { address: RINGS[1], words: 617 },
+    { address: RINGS[1] + 4 * 16001, words: 383 },
   ]);
   for (const [k, { counts }] of part.channels.entries()) {
     assert.deepEqual([...counts], [...(whole.channels[k]?.counts.subarray(11_000, 12_000) ?? [])]);

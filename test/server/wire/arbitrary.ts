@@ -11,7 +11,7 @@ import {
   exportClasses,
   type Form,
   type Kind,
-  type StoredArray,
+  type NdArray,
   type WireValue,
 } from '../../../src/server/wire/values.ts';
 
@@ -46,7 +46,7 @@ const bytes = fc
   .uint8Array({ maxLength: 30 })
   .map((value) => ({ type: 'bytes', bytes: new Uint8Array(value) }) as const);
 
-const ndarray: fc.Arbitrary<StoredArray> = fc
+const ndarray: fc.Arbitrary<NdArray> = fc
   .tuple(
     fc.constantFrom('<f8', '>f8', '<f4', '<i2', '>i4', '<u8', '|u1', '|b1', '<c16', '<c8', '<U3'),
     fc.array(fc.nat(4), { maxLength: 3 }),

@@ -5,7 +5,7 @@ import { encode, UnsendableError } from '../../../src/server/wire/encode.ts';
 import { fromNotation } from '../../../src/server/wire/notation/from-notation.ts';
 import { NotationError, toLine } from '../../../src/server/wire/notation/notation.ts';
 import { toNotation } from '../../../src/server/wire/notation/to-notation.ts';
-import { filled, floats, type WireValue } from '../../../src/server/wire/values.ts';
+import { floats, type WireValue } from '../../../src/server/wire/values.ts';
 import { wireValue } from './arbitrary.ts';
 import { vectors } from './vectors.ts';
 
@@ -33,13 +33,6 @@ test('numbers that JSON lacks', () => {
   const big: WireValue = { type: 'int', value: 2n ** 63n };
   assert.equal(line(big, 'v4'), '{"type": "int", "value": "9223372036854775808"}');
   assert.deepEqual(fromNotation(JSON.parse(line(big, 'v4')), 'v4'), big);
-});
-
-test('arrays that are filled while they are encoded are written out', () => {
-  const array = filled(3, (out, start) => {
-    for (let k = 0; k < out.length; k++) out[k] = start + k;
-  });
-  assert.equal(line(array, 'v4'), line(floats([0, 1, 2]), 'v4'));
 });
 
 test('an empty array with many rows is not unrolled', () => {

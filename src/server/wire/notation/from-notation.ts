@@ -1,7 +1,7 @@
 /** Notation, which is anybody's JSON, into objects of the wire. */
 import { type Dtype, holds, parseDtype, writeComplex, writeFloat, writeInteger } from '../dtype.ts';
 import { defaultLimits } from '../limits.ts';
-import type { Axis, Bool, Complex, Data, Dict, Float, Form, Int, StoredArray, WireValue } from '../values.ts';
+import type { Axis, Bool, Complex, Data, Dict, Float, Form, Int, NdArray, WireValue } from '../values.ts';
 import { dataClasses, dataDims, dataDistributions, dataSources, exportClasses } from '../values.ts';
 import { NotationError, usual } from './notation.ts';
 import { type Fields, field, integer, items, number, oneOf, pair, record, text, texts, truth } from './parts.ts';
@@ -97,7 +97,7 @@ function numpyScalar(type: string, value: unknown, form: Form): WireValue {
   return `${kind}${size}` === usual[python] ? plain : { ...plain, dtype };
 }
 
-function array(fields: Fields): StoredArray {
+function array(fields: Fields): NdArray {
   const name = text(fields, 'dtype');
   const dtype = parseDtype(name);
   if (!dtype) throw new NotationError(`dtype ${JSON.stringify(name)} cannot be sent`);
@@ -160,11 +160,11 @@ function writeItem(view: DataView, at: number, name: string, dtype: Dtype, item:
   }
 }
 
-function arrays(fields: Fields, key: string): StoredArray[] {
+function arrays(fields: Fields, key: string): NdArray[] {
   return items(fields, key).map((each) => arrayIn(each, key));
 }
 
-function arrayIn(json: unknown, key: string): StoredArray {
+function arrayIn(json: unknown, key: string): NdArray {
   const fields = record(json);
   if (fields.type !== 'ndarray') throw new NotationError(`${JSON.stringify(key)} must hold ndarrays`);
   return array(fields);

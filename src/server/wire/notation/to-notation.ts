@@ -1,6 +1,6 @@
 /** Objects of the wire into their notation, arrays written out. */
 import { type Dtype, parseDtype, readComplex, readFloat, readInteger, readText, toFloats } from '../dtype.ts';
-import type { Axis, Bool, Complex, Data, Float, Form, Int, NdArray, StoredArray, WireValue } from '../values.ts';
+import type { Axis, Bool, Complex, Data, Float, Form, Int, NdArray, WireValue } from '../values.ts';
 import { type Json, NotationError, usual } from './notation.ts';
 
 export function toNotation(value: WireValue, form: Form): Json {
@@ -101,15 +101,8 @@ function scalarValue(value: Bool | Int | Float | Complex): Json {
   return [special(value.re), special(value.im)];
 }
 
-function stored(array: NdArray): StoredArray {
-  if ('bytes' in array) return array;
-  const values = new Float64Array(array.shape.reduce((product, length) => product * length, 1));
-  array.fill(values, 0);
-  return { type: 'ndarray', dtype: array.dtype, shape: array.shape, bytes: new Uint8Array(values.buffer) };
-}
-
 function arrayNotation(array: NdArray): Json {
-  const { dtype: name, shape, bytes } = stored(array);
+  const { dtype: name, shape, bytes } = array;
   const dtype = parseDtype(name);
   if (!dtype) throw new NotationError(`dtype ${name} has no notation`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -155,7 +148,7 @@ function inArray(value: number): number | string {
 }
 
 function axisNotation(axis: Axis): Json {
-  const values = stored(axis.values);
+  const values = axis.values;
   return {
     type: axis.type,
     label: axis.label,
@@ -171,7 +164,7 @@ function axisNotation(axis: Axis): Json {
  * How PyMoDAQ will hold an axis: evenly spaced values (to 1e-5 of the step plus 1e-8) as scaling and offset, others as they
  * are; pymodaq's `Axis.get_scale_offset_from_data`.
  */
-function holding(values: StoredArray): { held_as: string; scaling: Json; offset: Json; size: number } {
+function holding(values: NdArray): { held_as: string; scaling: Json; offset: Json; size: number } {
   const numbers = toFloats(values);
   const size = values.shape.reduce((product, length) => product * length, 1);
   const irregular = { held_as: 'array', scaling: null, offset: null, size };

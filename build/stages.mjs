@@ -255,10 +255,12 @@ async function check() {
   };
 }
 
-/** All that needs neither native code nor an emulator. */
+/** All that needs neither native code nor an emulator, in two processes. */
 async function unit() {
   const env = { PITAYAD_PYTHON: await testPython() };
-  return uvu('^(?!interop/|cosim/|device/|release/|board/|discovery/lan)(?!.*bus/devmem).*\\.test\\.ts$', env);
+  const patterns = ['^fpga/(?!bus/devmem)', '^(?!fpga/|interop/|cosim/|device/|release/|board/|discovery/lan)'];
+  const parts = await Promise.all(patterns.map((pattern) => uvu(`${pattern}.*\\.test\\.ts$`, env)));
+  return { output: parts.map(({ output }) => output).join('\n'), code: Math.max(...parts.map(({ code }) => code)) };
 }
 
 /** mDNS on a network of the test's own, which is mostly waiting. */

@@ -1,7 +1,9 @@
-"""The daemon under test, and its own command line."""
+"""The daemon under test, its own command line, and a quick way past that."""
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 import os
 import queue
@@ -14,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+CLIENT = Path(__file__).resolve().parents[2] / "deploy/pymodaq_plugins_pitayad/src/pymodaq_plugins_pitayad/hardware"
+
 PROGRAM = os.environ.get("PITAYAD_DAEMON", "")
 START_TIMEOUT = 20.0
 
@@ -22,6 +26,21 @@ NAMESPACES = bool(os.environ.get("PITAYAD_INTEROP_INSIDE"))
 
 AS_HOST = "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execvp(sys.argv[2], sys.argv[2:])"
 """Makes what follows another host by its name."""
+
+
+def load_client() -> Any:
+    """The plug-ins' connection, which needs no PyMoDAQ, by another name: some scenarios are about having nothing of ours."""
+    spec = importlib.util.spec_from_file_location(
+        "board_client", CLIENT / "__init__.py", submodule_search_locations=[str(CLIENT)]
+    )
+    assert spec and spec.loader, CLIENT
+    package = importlib.util.module_from_spec(spec)
+    sys.modules["board_client"] = package
+    spec.loader.exec_module(package)
+    return importlib.import_module("board_client.connection")
+
+
+client = load_client()
 
 
 class Daemon:
@@ -101,10 +120,17 @@ class Daemon:
             raise RuntimeError(f"pitayad {' '.join(arguments)}: {done.stdout}{done.stderr}")
         return json.loads(done.stdout)
 
+    def ask(self, command: str, **arguments: object) -> dict[str, Any]:
+        """One command over a connection of its own: the window waits no longer than it must."""
+        connection = client.Connection(client.Address(("127.0.0.1",), self.port), "ACTUATOR", lambda answer: None)
+        try:
+            return dict(connection.request(command, **arguments).payload[0])
+        finally:
+            connection.close()
+
     def set(self, module: str, **values: object) -> None:
-        """``pitayad set``."""
-        words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
-        self.command("set", module, *(f"{name}={value}" for name, value in words.items()))
+        """What ``pitayad set`` does."""
+        self.ask("configure", module=module, config=values)
 
     def play(self, decimation: int = 64) -> None:
         """A sine of 0.5 V at out1, which is wired to in1, where the scope looks."""
@@ -113,8 +139,12 @@ class Daemon:
         self.set("scope", input1="in1", decimation=decimation, trigger_source="immediately")
 
     def get(self, module: str) -> dict[str, Any]:
-        """``pitayad get``: settings, without what changes by itself."""
-        return {name: value for name, value in self.command("get", module).items() if name not in VOLATILE}
+        """What ``pitayad get`` does: settings, without what changes by itself."""
+        return {name: value for name, value in self.ask("get", module=module).items() if name not in VOLATILE}
+
+    def status(self) -> dict[str, Any]:
+        """What ``pitayad status`` does."""
+        return self.ask("status")
 
     def changes(self, since: int = 0) -> list[dict[str, Any]]:
         """Lines of the log that tell of a changed setting."""

@@ -89,7 +89,7 @@ with check("dialled by command, a 0D viewer gets the means of the channels"):
     note(repr(data))
     assert data.dim.name == "Data0D" and data.labels == ["ch1", "ch2"]
     assert abs(data.data[0][0] - 0.2) < 0.02
-    assert [state["device"] for state in daemon.command("status")["dialled"]] == ["scope", "asg0.frequency", "scope"]
+    assert [state["device"] for state in daemon.status()["dialled"]] == ["scope", "asg0.frequency", "scope"]
 
 with check("hung up by command, the server is free for others at once"):
     daemon.command("hang-up", f"127.0.0.1:{ports['0D']}")
@@ -114,7 +114,7 @@ def answered(seconds: float = 20.0) -> bool:
 
     def all_connected() -> bool:
         pump(seconds=0.2)
-        return all(one["state"] == "connected" for one in daemon.command("status")["dialled"])
+        return all(one["state"] == "connected" for one in daemon.status()["dialled"])
 
     return pump(all_connected, seconds)
 
@@ -133,7 +133,7 @@ def come_again() -> None:
     before = [(server, server.greetings()) for server in (viewer, mover)]
     daemon.start()
     assert pump(lambda: all(server.greetings() > count for server, count in before), 20), (viewer.texts, mover.texts)
-    assert answered(), daemon.command("status")["dialled"]
+    assert answered(), daemon.status()["dialled"]
     assert len(viewer.snap().data[0]) >= 16382
     assert abs(mover.move("move_abs", 3e4) - 3e4) < 0.2
 

@@ -196,7 +196,7 @@ BUSY = 5.0
 
 def acquiring() -> bool:
     """Whether the scope is at work, as the board says."""
-    return daemon.command("status")["acquisitions"]["scope"] is not None
+    return daemon.status()["acquisitions"]["scope"] is not None
 
 
 for what, settings in (

@@ -52,7 +52,7 @@ with check("a viewer and two actuators share one connection"):
     amplitude.init()
     other = enslave(Mover("asg1 frequency", "other"), viewer)
     other.init()
-    connected = daemon.command("status")
+    connected = daemon.status()
     note(f"clients: {connected.get('clients')}")
     assert abs(other.move("move_abs", 4e3) - 4e3) < 0.2
     assert abs(daemon.get("asg1")["frequency"] - 4e3) < 0.2
@@ -74,7 +74,7 @@ with check("a move in the middle of a slow continuous grab is done at once"):
 
     def moved_and_stopped() -> float:
         viewer.grab(True)
-        assert pump(lambda: daemon.command("status")["acquisitions"]["scope"] is not None, 5)
+        assert pump(lambda: daemon.status()["acquisitions"]["scope"] is not None, 5)
         start = time.monotonic()
         amplitude.move("move_abs", next(targets))
         took = time.monotonic() - start
@@ -150,7 +150,7 @@ with check("the master leaves: what it shared ends with a word, not with a fault
     pump(seconds=0.3)
     amplitude.quit()
     other.quit()
-    status = daemon.command("status")
+    status = daemon.status()
     note(f"clients: {status.get('clients')}")
 
 with check("the daemon ends cleanly"):

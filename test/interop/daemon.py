@@ -29,7 +29,7 @@ AS_HOST = "import os, socket, sys; socket.sethostname(sys.argv[1]); os.execvp(sy
 
 
 def load_client() -> Any:
-    """The plug-ins' connection, which needs no PyMoDAQ, by another name: some scenarios are about having nothing of ours."""
+    """The plug-ins' connection, which needs no PyMoDAQ, by another name: for some, nothing of ours is there."""
     spec = importlib.util.spec_from_file_location(
         "board_client", CLIENT / "__init__.py", submodule_search_locations=[str(CLIENT)]
     )

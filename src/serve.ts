@@ -28,6 +28,12 @@ import { feedWatchdog } from './watchdog.ts';
  */
 const YOUNG_STAY_SMALL = '--semi-space-growth-factor=1';
 
+/**
+ * V8 compiles for speed what has run long enough. What a daemon does it does over and over, and in so many short functions
+ * that with V8's own measure (132 kB of byte code) thousands of traces are slower by a fifth.
+ */
+const SOON_COMPILED = '--interrupt-budget=20000';
+
 /** Whatever has not ended by then, in ms, is cut off. */
 const STOP_WITHIN_MS = 1200;
 
@@ -41,6 +47,7 @@ type End = () => Promise<void> | void;
  */
 export async function serve(config: Config, remarks: readonly string[] = []): Promise<number> {
   setFlagsFromString(YOUNG_STAY_SMALL);
+  setFlagsFromString(SOON_COMPILED);
   const log = openLog({ level: config.log_level, format: config.log_format });
   for (const remark of remarks) log.warn(remark);
   const ends: End[] = [];

@@ -259,8 +259,10 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
       else out.fill(0);
     },
     write(address, words) {
-      modulesWithState.stir();
-      blockAt(address)?.write(address & 0xf_ffff, words);
+      const block = blockAt(address);
+      block?.write(address & 0xf_ffff, words);
+      // Nothing else decides whether a module goes on.
+      if (block === dsp || block === hk || theScope.listensToTrig()) modulesWithState.stir();
     },
     connect(k, model) {
       modulesWithState.stir();

@@ -41,6 +41,9 @@ export function plainConverter(size: number): Converter {
 /** Words of one turn of the loop. */
 const AT_ONCE = 8;
 
+/** Samples that are made before they are copied to their place, so that they are still in the cache. */
+const IN_CACHE = 2048;
+
 const PAGE = 65536;
 
 interface Exports {
@@ -59,24 +62,26 @@ const { WebAssembly: engine } = globalThis as unknown as {
 
 function vectorConverter(module: object, size: number): Converter {
   const room = Math.ceil(size / AT_ONCE) * AT_ONCE;
-  const places = { words: 0, counts: 4 * room, volts: 6 * room };
-  const memory = new engine.Memory({ initial: Math.ceil((14 * room) / PAGE) });
+  const [words, counts, volts] = [0, 4 * room, 4 * room + 2 * IN_CACHE];
+  const memory = new engine.Memory({ initial: Math.ceil((volts + 8 * IN_CACHE) / PAGE) });
   const { convert } = new engine.Instance(module, { m: { m: memory } }).exports;
-  const all = new Uint32Array(memory.buffer, places.words, room);
-  const allCounts = new Int16Array(memory.buffer, places.counts, room);
-  const allVolts = new Float64Array(memory.buffer, places.volts, room);
+  const all = new Uint32Array(memory.buffer, words, room);
+  const someCounts = new Int16Array(memory.buffer, counts, IN_CACHE);
+  const someVolts = new Float64Array(memory.buffer, volts, IN_CACHE);
   return {
     words: all.subarray(0, size),
-    convert(counts, conversion = { gain: 0, offset: 0 }, volts) {
-      const points = counts.length;
-      if (points === 0) return false;
-      const end = Math.ceil(points / AT_ONCE) * AT_ONCE;
-      all.fill(0, points, end);
-      const { gain, offset } = conversion;
-      const clipped = convert(places.words, 4 * end, places.counts, places.volts, gain, offset);
-      counts.set(points === room ? allCounts : allCounts.subarray(0, points));
-      volts?.set(points === room ? allVolts : allVolts.subarray(0, points));
-      return clipped === 1;
+    convert(toCounts, { gain, offset } = { gain: 0, offset: 0 }, toVolts) {
+      const points = toCounts.length;
+      all.fill(0, points, Math.min(room, points + AT_ONCE));
+      let clipped = false;
+      for (let from = 0; from < points; from += IN_CACHE) {
+        const count = Math.min(IN_CACHE, points - from);
+        const end = from + Math.ceil(count / AT_ONCE) * AT_ONCE;
+        if (convert(words + 4 * from, words + 4 * end, counts, volts, gain, offset) === 1) clipped = true;
+        toCounts.set(count === IN_CACHE ? someCounts : someCounts.subarray(0, count), from);
+        toVolts?.set(count === IN_CACHE ? someVolts : someVolts.subarray(0, count), from);
+      }
+      return clipped;
     },
   };
 }

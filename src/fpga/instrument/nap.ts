@@ -36,6 +36,13 @@ export function nap(): Nap {
     });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+  const watchForTurn = (): void => {
+    hadTurn = false;
+    setImmediate(() => {
+      hadTurn = true;
+    });
+  };
+
   return {
     async until(time) {
       do {
@@ -49,12 +56,9 @@ export function nap(): Nap {
     },
 
     turn() {
-      const due = hadTurn ? undefined : turn();
-      hadTurn = false;
-      setImmediate(() => {
-        hadTurn = true;
-      });
-      return due;
+      if (!hadTurn) return turn().then(watchForTurn);
+      watchForTurn();
+      return undefined;
     },
 
     wake() {

@@ -14,12 +14,6 @@ export interface Part {
   readonly points: number;
 }
 
-/** Consecutive words of a ring buffer. */
-export interface Run {
-  readonly index: number;
-  readonly words: number;
-}
-
 /** Elements at the start of the ring that are no points of the trace. */
 export function staleElements(decimation: number): number {
   return decimation === 1 ? STALE_AT_FULL_SPEED : 0;
@@ -50,17 +44,6 @@ export function union(parts: Iterable<Part>): Part {
 /** Where a finished acquisition's element 0, the oldest, is in the ring buffer. */
 export function oldestIndex(pointerAtTrigger: number, delay: number): number {
   return (pointerAtTrigger + delay + 1) % SAMPLES;
-}
-
-/** The words of `points` elements from `first` on, in order: one run, or two where the ring begins anew. */
-export function ringRuns(first: number, points: number): Run[] {
-  const index = first % SAMPLES;
-  const words = Math.min(points, SAMPLES - index);
-  const runs = [
-    { index, words },
-    { index: 0, words: points - words },
-  ];
-  return runs.filter((run) => run.words > 0);
 }
 
 /**

@@ -37,4 +37,17 @@ test('others get their turn, even when the time has passed already', async () =>
   assert.ok(turns >= 3, `${turns} turns`);
 });
 
+test('others get a turn, unless they had one since the last', async () => {
+  const rest = nap();
+  let turns = 0;
+  assert.equal(rest.turn(), undefined);
+  for (let k = 1; k <= 3; k++) {
+    setImmediate(() => turns++);
+    await rest.turn();
+    assert.equal(turns, k, 'none since the call before');
+  }
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  assert.equal(rest.turn(), undefined);
+});
+
 test.run();

@@ -8,7 +8,6 @@ import { reading } from '../../../src/fpga/instrument/reading.ts';
 import {
   oldestIndex,
   partOf,
-  ringRuns,
   samplesOf,
   staleElements,
   timeAxis,
@@ -19,21 +18,6 @@ import { moduleDriver } from '../../../src/fpga/module-driver.ts';
 import { delayRegister, SAMPLES, scope } from '../../../src/fpga/modules/scope.ts';
 import { registerFile } from '../../../src/fpga/registers.ts';
 import { timedBus } from './timed-bus.ts';
-
-test('a part of the ring is read in one run, or in two where the ring begins anew', () => {
-  fc.assert(
-    fc.property(fc.nat(4 * SAMPLES), fc.integer({ min: 1, max: SAMPLES }), (first, points) => {
-      const runs = ringRuns(first, points);
-      assert.ok(runs.length <= 2);
-      const indices = runs.flatMap(({ index, words }) => Array.from({ length: words }, (_, k) => index + k));
-      assert.deepEqual(
-        indices,
-        Array.from({ length: points }, (_, k) => (first + k) % SAMPLES),
-      );
-    }),
-    { numRuns: 30 },
-  );
-});
 
 test('the oldest sample follows the last one written', () => {
   assert.equal(oldestIndex(5000, 8192), 13193);

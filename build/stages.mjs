@@ -26,15 +26,15 @@ const MOST_AGAIN = 3;
 class NotShared extends Error {}
 
 /**
- * Stages in the order in which they start. `alone`: what looks at time has the machine to itself; `named`: run when it is
- * asked for by name alone, because it takes as long as half of the others.
+ * Stages in the order in which they start. `alone`: what looks at time has the machine to itself; `rest`: what of it runs
+ * only when it is asked for by name (`all`), because it takes long.
  */
-function stages() {
+function stages(all) {
   return [
     { name: 'unit', run: unit, alone: true },
     // The longest ones first, so that no core waits for the last.
+    { name: 'board', run: () => board(all), rest: 'upgrade and rollback' },
     { name: 'cosim', run: cosim },
-    { name: 'board', run: board, named: true },
     ...pymodaqVersions().map((version) => ({
       name: `interop-${version}`,
       run: (before) => interop(version, { before }),
@@ -60,11 +60,9 @@ function stages() {
  */
 export async function runStages(names, bundle) {
   endChildrenOnSignals();
-  const known = stages();
+  const known = stages(names.length > 0);
   const chosen =
-    names.length === 0
-      ? known.filter(({ named }) => !named)
-      : known.filter(({ name }) => names.some((prefix) => name.startsWith(prefix)));
+    names.length === 0 ? known : known.filter(({ name }) => names.some((prefix) => name.startsWith(prefix)));
   if (chosen.length === 0) throw new Error(`no such stage; there are ${known.map(({ name }) => name).join(', ')}`);
   mkdirSync(logs, { recursive: true });
 
@@ -94,8 +92,8 @@ export async function runStages(names, bundle) {
 
   const sum = (count) => [...results.values()].reduce((total, result) => total + result[count], 0);
   const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
-  for (const { name } of names.length === 0 ? known.filter(({ named }) => named) : []) {
-    say(`${name.padEnd(16)}   not part of this: npm run test:${name}`);
+  for (const { name, rest } of names.length === 0 ? known.filter(({ rest }) => rest) : []) {
+    say(`${name.padEnd(16)}   without ${rest}, which npm run test:${name} has`);
   }
   // Once more, in a line each: a log may have been cut before that.
   if (once.length > 0) say(`\nfailed at first, and run again:\n${once.join('\n')}`);
@@ -340,8 +338,11 @@ async function device() {
   return uvu('^device/.*\\.test\\.ts$', { PITAYAD_NODE_ARMV7: node }, 900);
 }
 
-/** An SD card with a release, in an emulated Red Pitaya. Its kernel is no part of the repository. */
-async function board() {
+/**
+ * An SD card with a release, in an emulated Red Pitaya. Its kernel is no part of the repository.
+ * @param all also an upgrade and the way back, which take as long as all else
+ */
+async function board(all) {
   const kernel = join(shared, 'deploy/proto/board');
   if (!existsSync(join(kernel, 'zImage'))) {
     throw new NotShared(`a kernel for the emulated board is not at ${kernel}; PITAYAD_SHARED says where it is`);
@@ -349,7 +350,7 @@ async function board() {
   const reason = unsupported();
   if (reason) throw new Missing(reason);
   await buildNative();
-  const { env, end } = await boardCard(kernel);
+  const { env, end } = await boardCard(kernel, all);
   try {
     return await uvu('^board/board\\.test\\.ts$', env, 1500);
   } finally {

@@ -117,6 +117,11 @@ ExecStart=/bin/chmod 640 /sys/bus/i2c/devices/0-0050/eeprom`,
   '/etc/systemd/system/pitayad.service.d/emulator.conf':
     '[Service]\nTimeoutStartSec=600\nTimeoutStopSec=60\nWatchdogSec=600\n',
   '/etc/systemd/system/pitayad-fpga.service.d/emulator.conf': '[Service]\nTimeoutStartSec=600\n',
+  // Of the devices, those that a test needs.
+  '/etc/systemd/system/systemd-udev-trigger.service.d/emulator.conf':
+    '[Service]\nExecStart=\nExecStart=udevadm trigger --action=add --subsystem-match=block --subsystem-match=net --subsystem-match=mem --subsystem-match=uio\n',
+  // The card is a file that is forgotten.
+  '/etc/dpkg/dpkg.cfg.d/emulator': 'force-unsafe-io\n',
   '/etc/udev/rules.d/10-redpitaya.rules': 'SUBSYSTEM=="uio", SYMLINK+="uio/%s{name}", GROUP="uio"\n',
   '/usr/lib/sysusers.d/zz-board.conf': `u messagebus - "D-Bus"
 u avahi - "Avahi"
@@ -126,7 +131,7 @@ ${['xdevcfg', 'uio', 'led', 'gpio', 'spi', 'i2c', 'eeprom', 'xadc', 'dma'].map((
 };
 
 const WANTED = ['hostname-mac', 'redpitaya_startup', 'redpitaya_nginx', 'board-console', 'board-eeprom'];
-const STOCK_WANTED = ['avahi-daemon', 'systemd-networkd', 'systemd-resolved'];
+const STOCK_WANTED = ['avahi-daemon', 'systemd-networkd'];
 
 /** What takes an emulator's time, and is of no use to a test. */
 const LEFT_OUT = [
@@ -147,6 +152,7 @@ const LEFT_OUT = [
     'systemd-timesyncd',
   ],
   ...['systemd-update-utmp-runlevel', 'e2scrub_reap', 'systemd-machine-id-commit', 'systemd-fsck-root'],
+  ...['systemd-resolved', 'systemd-sysctl', 'systemd-modules-load', 'systemd-sysusers', 'systemd-journal-flush'],
 ].map((name) => `${name}.service`);
 const LEFT_OUT_TOO = ['sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'dev-mqueue.mount', 'getty.target'];
 
@@ -196,7 +202,10 @@ function unpack(root) {
   const merged = 'for d in bin sbin lib; do mkdir -p "$1/usr/$d"; ln -s usr/$d "$1/$d"; done';
   const status =
     'for d in "$1"/var/cache/apt/archives/*.deb; do dpkg-deb -f "$d" | sed "1a Status: install ok installed"; echo; done >"$1/var/lib/dpkg/status"';
-  const hooks = [`--setup-hook=${merged}`, `--extract-hook=${status}`];
+  // dpkg warns of each package that has no list of its files.
+  const lists =
+    'for d in "$1"/var/cache/apt/archives/*.deb; do dpkg-deb -f "$d" Package Architecture Multi-Arch | { name=; arch=; while read -r key value; do case $key in Package:) name=$value;; Architecture:) arch=$value;; Multi-Arch:) [ "$value" != same ] || name=$name:$arch;; esac; done; : >"$1/var/lib/dpkg/info/$name.list"; }; done';
+  const hooks = [`--setup-hook=${merged}`, `--extract-hook=${status}`, `--extract-hook=${lists}`];
   const options = ['--quiet', '--mode=chrootless', '--architectures=armhf', '--variant=extract', '--format=directory'];
   run('mmdebstrap', ...options, `--include=${PACKAGES}`, ...hooks, codename, root, `deb ${site} ${codename} main`);
   rmSync(join(root, 'dev'), { recursive: true, force: true });

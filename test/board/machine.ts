@@ -126,6 +126,8 @@ const kernelArguments = [
     `mem=${LINUX_MIB}M`,
   ],
   ...['uio_pdrv_genirq.of_id=generic-uio', 'net.ifnames=0', 'biosdevname=0'],
+  // With its libraries at the same address in every process the emulator translates them once, not once each.
+  'norandmaps',
   // The console is for the shell: the rest is in the journal.
   ...['quiet', 'loglevel=1', 'systemd.show_status=no', 'systemd.log_target=kmsg'],
 ].join(' ');

@@ -1,6 +1,7 @@
 /**
  * One word a sample → counts and volts: this is what a trace costs most, after the bus. WebAssembly does it several
- * samples at a time, in a fifth of the time that a loop of JavaScript takes; where the processor cannot, the loop does.
+ * samples at a time, on a PC in a third of the time that a loop of JavaScript takes (the board's processor has not been
+ * measured yet); where there are no vectors, the loop does it.
  */
 import { toVolts } from '../volts.ts';
 import { samplesOf } from './trace.ts';

@@ -44,10 +44,10 @@ const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
 
 /**
- * Channels' worth of memory that is kept for the next traces: 1.3 MB, enough for two channels of as many traces as wait
- * for their turn to be encoded.
+ * Channels' worth of memory that is kept for the next traces: 5 MB at most, enough for two channels of as many traces as
+ * are on their way to clients who all grab on their own.
  */
-const MAX_SPARE = 8;
+const MAX_SPARE = 32;
 
 /** Memory of one channel. */
 interface Spare {

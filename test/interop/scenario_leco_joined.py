@@ -37,10 +37,13 @@ def signed_in(since: int, seconds: float = 30) -> float:
 
 def works() -> None:
     """A snap, and a move."""
-    assert len(viewer.snap(20).data[0]) >= 16382
+    points = len(viewer.snap(20).data[0])
+    assert points >= 16382, points
     for target in (2e7, 3e6):
-        assert abs(mover.move("move_abs", target, seconds=20) - target) < 120
-        assert abs(daemon.get("asg0")["frequency"] - target / 1e3) < 0.12
+        reached = mover.move("move_abs", target, seconds=20)
+        assert abs(reached - target) < 120, (reached, target, mover.done)
+        present = daemon.get("asg0")["frequency"]
+        assert abs(present - target / 1e3) < 0.12, (present, target)
 
 
 nothing_of_ours()

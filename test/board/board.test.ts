@@ -204,7 +204,7 @@ onBoard('PyMoDAQ grabs exactly the trace that is in the registers, and what it s
 });
 
 onBoard(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`, async ({ board, scope }) => {
-  // One after the other: of eight at once the emulator's forwarded port may reset one, of which the daemon hears nothing.
+  // One after the other: the emulator's forwarded port listens with a queue of one, and of eight at once may reset one.
   const clients: BoardClient[] = [];
   for (let k = 0; k < CLIENTS; k++) {
     const client = await connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 60_000 });

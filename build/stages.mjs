@@ -98,7 +98,7 @@ export async function runStages(names, bundle) {
   // Once more, in a line each: a log may have been cut before that.
   if (once.length > 0) say(`\nfailed at first, and run again:\n${once.join('\n')}`);
   if (failed > 0) say(`\nfailed:\n${failures().join('\n')}`);
-  say(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+  say(`\n${inWords({ passed, failed, skipped })}`);
   return failed > 0 ? 1 : 0;
 }
 
@@ -150,10 +150,18 @@ function failure(why, output) {
   return { passed: 0, failed: 1, skipped: 0, why, output };
 }
 
-function report(name, { passed, failed, skipped, why, output }, seconds) {
-  const counts = [`${passed} passed`, `${failed} failed`, ...(skipped > 0 ? [`${skipped} skipped`] : [])].join(', ');
-  say(`${name.padEnd(16)} ${seconds.toFixed(1).padStart(6)} s   ${counts}${why ? ` (${why})` : ''}`);
-  if (failed > 0) say(tail(withoutSuccesses(output), 150).replace(/^/gm, '    | '));
+function report(name, { why, output, ...counts }, seconds) {
+  say(`${name.padEnd(16)} ${seconds.toFixed(1).padStart(6)} s   ${inWords(counts)}${why ? ` (${why})` : ''}`);
+  if (counts.failed > 0) say(tail(withoutSuccesses(output), 150).replace(/^/gm, '    | '));
+}
+
+/** As `countsIn` reads them. */
+function inWords({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+function linesThatBegin(start, output) {
+  return output.split('\n').filter((line) => line.startsWith(start)).length;
 }
 
 /** What failed in a stage, as its program names it; else why the stage did. */
@@ -326,8 +334,8 @@ async function pyrpl() {
     // One that breaks off has failed, whatever passed before.
     if (each.code !== 0 && !/^FAIL/m.test(each.output)) output += `\nFAIL  ${args[0]}: status ${each.code}\n`;
   }
-  const count = (word) => output.match(new RegExp(`^${word} `, 'gm'))?.length ?? 0;
-  return { output: `${output}\n${count('pass')} passed, ${count('FAIL')} failed`, code: count('FAIL') };
+  const [passed, failed] = ['pass ', 'FAIL '].map((start) => linesThatBegin(start, output));
+  return { output: `${output}\n${inWords({ passed, failed, skipped: 0 })}`, code: failed };
 }
 
 /** The bundle and its cross-built add-ons under an emulated ARM processor, with Node for the board. */
@@ -418,8 +426,6 @@ async function interop(version, { before, more = [], env = {} } = {}) {
   const result = await run(python, args, { env, timeout: 1200, allowFailure: true });
   if (failed.length === 0) return result;
   const output = [...good, result.output].join('');
-  const count = (start) => output.match(new RegExp(`^${start}`, 'gm'))?.length ?? 0;
-  const skipped = count('skipped: ');
-  const total = `${count('ok {3}')} passed, ${count('FAIL ')} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
-  return { ...result, output: `${output}\n${total}` };
+  const [passed, missed, skipped] = ['ok   ', 'FAIL ', 'skipped: '].map((start) => linesThatBegin(start, output));
+  return { ...result, output: `${output}\n${inWords({ passed, failed: missed, skipped })}` };
 }

@@ -14,6 +14,7 @@ import type { Dialling } from './dial/dialling.ts';
 import { messageDeadline } from './message-deadline.ts';
 import { openSession } from './session.ts';
 import { turns } from './turns.ts';
+import { writeParts } from './write-parts.ts';
 
 /** A message that has begun must be whole within this time, in ms; so must the type word after connecting. */
 const MESSAGE_MS = 30_000;
@@ -111,9 +112,7 @@ export async function listen(instrument: Instrument, log: Logger, options: Liste
         socket.resetAndDestroy();
         return;
       }
-      if (parts.length > 1) socket.cork();
-      for (const [k, part] of parts.entries()) socket.write(part, k + 1 === parts.length ? sent : undefined);
-      if (parts.length > 1) socket.uncork();
+      writeParts(socket, parts, sent);
     }
 
     function close(how: 'end' | 'reset'): void {

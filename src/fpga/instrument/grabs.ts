@@ -32,7 +32,7 @@ import type { Measurement, Progress, Statistics, Trace } from './instrument.ts';
 import { nap } from './nap.ts';
 import { type ChannelName, type ChannelSamples, reading, type SampleMemory } from './reading.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
-import { conversionOf, type Recording, type Settings, sum, traceOf } from './recording.ts';
+import { type Recording, type Settings, settingsOf, sum, traceOf } from './recording.ts';
 import { statisticsOf, windowOf } from './statistics.ts';
 import { type Part, partOf, timeAxis, tracePoints, union } from './trace.ts';
 
@@ -118,7 +118,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     if (known) return known;
     const values = driver.values;
     const entries = Object.entries(values).filter(([name]) => settable.includes(name));
-    known = { values, text: JSON.stringify(Object.fromEntries(entries)) };
+    known = settingsOf(values, JSON.stringify(Object.fromEntries(entries)), tools.scaleOf);
     return known;
   }
 
@@ -234,14 +234,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
 
   /** Volts of single traces that are averaged are not wanted. */
   const memoryFor =
-    (run: Run, { values }: Settings, averages: boolean) =>
+    (run: Run, { conversions }: Settings, averages: boolean) =>
     (channel: ChannelName): SampleMemory => {
       const memory = spare.pop() ?? { counts: new Int16Array(SAMPLES), volts: new Float64Array(SAMPLES) };
       run.lease.memory.push(memory);
       const { counts, volts } = memory;
-      return averages
-        ? { counts }
-        : { counts, volts: { values: volts, ...conversionOf(values, channel, tools.scaleOf) } };
+      return averages ? { counts } : { counts, volts: { values: volts, ...conversions[channel] } };
     };
 
   const giveBack = ({ memory }: Lease): void => {
@@ -311,7 +309,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     if (unwanted(run) || !run.armed || !run.part) return undefined;
     const counts = averages ? mean.mean() : read.map((samples) => samples.counts);
     const volts = averages
-      ? counts.map((one, k) => toVolts(one, conversionOf(values, channels[k] ?? 'ch1', tools.scaleOf)))
+      ? channels.map((channel, k) => toVolts(counts[k] ?? new Int16Array(0), present.conversions[channel]))
       : read.flatMap((samples) => samples.volts ?? []);
     // The ring has every sample between its first and its last.
     const whole = { overwritten: 0, lost: 0 };
@@ -426,9 +424,9 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     counters.shared += run.requests.size - 1;
     number++;
     const clockSynchronised = tools.clockSynchronised();
-    const { board, scaleOf, isCalibrated } = tools;
+    const { board, isCalibrated } = tools;
     const timestamp = Date.now() / 1e3;
-    const facts = { number, board, clockSynchronised, scaleOf, isCalibrated, saturation, timestamp };
+    const facts = { number, board, clockSynchronised, isCalibrated, saturation, timestamp };
     const { values } = recording.settings;
     const total = isRolling(values) ? recording.part.points : tracePoints(values.decimation);
     if (run.toldAt !== undefined) tools.progress({ module: 'scope', fraction: 1, text: 'done' });

@@ -6,10 +6,23 @@ import type { Trace, TraceChannel } from './instrument.ts';
 import type { ChannelName } from './reading.ts';
 import type { Part } from './trace.ts';
 
-/** The scope's settings, and their JSON text. */
+/** The scope's settings, and what follows from them for every trace. */
 export interface Settings {
   readonly values: ScopeValues;
+  /** All that can be set, in JSON. */
   readonly text: string;
+  readonly inputs: Readonly<Record<ChannelName, string>>;
+  readonly conversions: Readonly<Record<ChannelName, Conversion>>;
+}
+
+/** @param text as in the result */
+export function settingsOf(values: ScopeValues, text: string, scaleOf: (signal: string) => Scale): Settings {
+  const inputs = { ch1: values.input1 ?? 'off', ch2: values.input2 ?? 'off' };
+  const conversion = (input: string): Conversion => {
+    const { gain, offset } = scaleOf(input);
+    return { gain, offset: -offset * gain || 0 };
+  };
+  return { values, text, inputs, conversions: { ch1: conversion(inputs.ch1), ch2: conversion(inputs.ch2) } };
 }
 
 export interface Recording {
@@ -41,39 +54,28 @@ export interface TraceFacts {
   readonly timestamp: number;
   /** Bit 0: the sum at out1 was cut off when the recording ended, bit 1: that at out2. */
   readonly saturation: number;
-  readonly scaleOf: ScaleOf;
   readonly isCalibrated: (signal: string) => boolean;
   /** How many grabs get it. */
   readonly recipients: number;
 }
 
-export type ScaleOf = (signal: string) => Scale;
-
-const inputOf = ({ input1, input2 }: ScopeValues, channel: ChannelName): string =>
-  (channel === 'ch1' ? input1 : input2) ?? 'off';
-
-export function conversionOf(values: ScopeValues, channel: ChannelName, scaleOf: ScaleOf): Conversion {
-  const { gain, offset } = scaleOf(inputOf(values, channel));
-  return { gain, offset: -offset * gain || 0 };
-}
-
 /** A part of a recording, as clients see it. Shares the recording's memory. */
 export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Trace {
   const { channels, counts, volts, dt } = recording;
-  const { values, text } = recording.settings;
+  const { values, text, conversions } = recording.settings;
   const from = part.start - recording.part.start;
   const to = from + part.points;
-  const inputs = channels.map((channel) => inputOf(values, channel));
+  const inputs = channels.map((channel) => recording.settings.inputs[channel]);
   return {
     module: 'scope',
     timestamp: facts.timestamp,
     channels: channels.map(
       (label, k): TraceChannel => ({
         label,
-        input: inputOf(values, label),
+        input: recording.settings.inputs[label],
         counts: counts[k]?.subarray(from, to) ?? new Int16Array(0),
         volts: volts[k]?.subarray(from, to) ?? new Float64Array(0),
-        ...conversionOf(values, label, facts.scaleOf),
+        ...conversions[label],
       }),
     ),
     t0: recording.t0 + part.start * dt,

@@ -18,6 +18,7 @@ import type { TraceEncoder } from '../data.ts';
 import { whyLost } from '../why-lost.ts';
 import { encodeV4 } from '../wire/encode.ts';
 import { str } from '../wire/values.ts';
+import { writeParts } from '../write-parts.ts';
 import { type Conversation, openConversation } from './conversation.ts';
 import { type Device, type DialTarget, serverName } from './target.ts';
 
@@ -193,9 +194,7 @@ function openCall(options: DiallerOptions, socket: Socket): Call {
       drop('it does not read what it is sent');
       return;
     }
-    socket.cork();
-    for (const [k, part] of parts.entries()) socket.write(part, k + 1 === parts.length ? sent : undefined);
-    socket.uncork();
+    writeParts(socket, parts, sent);
   }
 
   function leave(reason: string): void {

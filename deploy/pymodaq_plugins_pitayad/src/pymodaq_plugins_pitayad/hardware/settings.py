@@ -19,7 +19,7 @@ WRAPPED = re.compile(r"(str|int|float)\((.*)\)", re.DOTALL)
 """How PyMoDAQ writes the value of a list: ``int(8)``."""
 
 PARSING = threading.Lock()
-"""CPython 3.11 and older count the depth of what is parsed for all threads together, and stumble over two at a time."""
+"""CPython 3.11.7 was seen to stumble over two threads that parse at a time, with a SystemError."""
 
 PARSING_TRIES = 5
 

@@ -14,7 +14,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { converter } from '../src/fpga/instrument/conversion.ts';
+import { sampleMemory } from '../src/fpga/instrument/conversion.ts';
 import { encode, encodeParts } from '../src/server/wire/encode.ts';
 import { evenlySpaced } from '../src/server/wire/trace-arrays.ts';
 import {
@@ -46,22 +46,20 @@ const conversions = [
   { gain: 1 / 8192, offset: 0.001 },
   { gain: 1 / 8192, offset: -0.002 },
 ];
-const made = converter(POINTS);
-const counts = new Int16Array(POINTS);
-const volts = [new Float64Array(POINTS), new Float64Array(POINTS)] as const;
+const memories = words.map(() => sampleMemory(POINTS, POINTS));
 
 const SETTINGS = '{"input1": "in1", "input2": "in2", "decimation": 64, "trigger_source": "ch1_positive_edge"}';
 
 function frame(): WireValue {
   for (const [k, channel] of words.entries()) {
-    made.words.set(channel);
-    made.convert(counts, conversions[k], volts[k]);
+    memories[k]?.words.set(channel);
+    memories[k]?.convert(0, POINTS, conversions[k]);
   }
   const scope = data('DataRaw', {
     timestamp: TIMESTAMP,
     name: 'Scope',
     units: 'V',
-    data: volts.map(floatsOf),
+    data: memories.map(({ volts }) => floatsOf(volts)),
     labels: ['ch1', 'ch2'],
     origin: 'pitayad',
     axes: [axis('Time', 's', evenlySpaced(-1e-4, 8e-9, POINTS))],

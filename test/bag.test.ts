@@ -1,9 +1,9 @@
 import assert from 'node:assert';
 import { test } from 'uvu';
-import { bag } from '../src/bag.ts';
+import { Bag } from '../src/bag.ts';
 
 test('it has what was added and not taken out, once, in that order', () => {
-  const things = bag(['a', 'b']);
+  const things = new Bag(['a', 'b']);
   things.add('c');
   things.add('a');
   assert.deepEqual([...things], ['a', 'b', 'c']);
@@ -11,12 +11,12 @@ test('it has what was added and not taken out, once, in that order', () => {
   assert.equal(things.delete('b'), false);
   assert.deepEqual([...things], ['a', 'c']);
   assert.deepEqual([things.size, things.has('a'), things.has('b')], [2, true, false]);
-  things.clear();
+  assert.deepEqual(things.takeAll(), ['a', 'c']);
   assert.deepEqual([things.size, [...things]], [0, []]);
 });
 
 test('whoever goes through it sees what was there at the beginning', () => {
-  const things = bag([1, 2, 3]);
+  const things = new Bag([1, 2, 3]);
   const seen: number[] = [];
   for (const thing of things) {
     seen.push(thing);

@@ -4,7 +4,7 @@
  * nothing.
  */
 import type { Logger } from 'pino';
-import { type Bag, bag } from '../bag.ts';
+import { Bag } from '../bag.ts';
 import { Refusal } from '../errors.ts';
 import type { ModuleDescription, ParameterDescription, Value } from '../fpga/description.ts';
 import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
@@ -252,7 +252,7 @@ export function openDealings(options: DealingsOptions): Dealings {
     const { module: _, ...wanted } = fields;
     // The instrument judges every option, and refuses in its own words.
     const grab = instrument.grab(client, module.name, wanted as GrabOptions);
-    const mine = grabs.get(module.name) ?? bag();
+    const mine = grabs.get(module.name) ?? new Bag<Grab>();
     grabs.set(module.name, mine);
     mine.add(grab);
     try {

@@ -151,7 +151,7 @@ function fromDictionary(plain: unknown): Request | BadRequest {
   if (typeof plain !== 'object' || plain === null || Array.isArray(plain)) {
     return { refusal: 'A command dictionary has names as keys and plain values; nothing was changed.' };
   }
-  const { command, id, ...fields }: Record<string, unknown> = { ...plain };
+  const { command, id, ...fields } = plain as Record<string, unknown>;
   const withId = isId(id) ? { id } : {};
   const refuse = (why: string): BadRequest => ({ refusal: `${why}; nothing was changed.`, ...withId });
   if (id !== undefined && !isId(id)) {

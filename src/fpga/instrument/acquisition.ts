@@ -9,10 +9,10 @@ import type { RegisterFile } from '../registers.ts';
 import {
   type ChannelName,
   type ChannelSamples,
+  type Destination,
   type Ending,
   freshMemory,
   ringReader,
-  type SampleMemory,
 } from './reading.ts';
 
 /** Rolling mode has an effect on traces longer than this, in s. */
@@ -209,7 +209,7 @@ export async function snapshot(
   values: ScopeValues,
   channels: readonly ChannelName[],
   watch: Pick<Watch, 'until' | 'interrupted'>,
-  memory: (channel: ChannelName) => SampleMemory = freshMemory,
+  destination: (channel: ChannelName) => Destination = freshMemory,
 ): Promise<Snapshot | undefined> {
   const sampleMs = values.decimation * CLOCK_MS;
   const before = await registers.readWord(scopeRegisters.writePointer);
@@ -223,7 +223,7 @@ export async function snapshot(
   }
   const points = Math.min(recorded, SAMPLES);
   const first = (newest + 1 - points + SAMPLES) % SAMPLES;
-  const rings = channels.map((channel) => ringReader(registers, scopeMemories[channel], first, memory(channel)));
+  const rings = channels.map((channel) => ringReader(registers, scopeMemories[channel], first, destination(channel)));
   await Promise.all(rings.map((ring) => ring.readUpTo(points)));
   const written = ((await registers.readWord(scopeRegisters.writePointer)) - newest + SAMPLES) % SAMPLES;
   const overwritten = Math.max(0, points + written - SAMPLES);

@@ -12,28 +12,37 @@ export interface Conversion {
   readonly offset: number;
 }
 
-export interface Converter {
+/** Where words of one channel's ring become samples, and stay. */
+export interface SampleMemory {
   /** Where words are put. */
   readonly words: Uint32Array;
+  readonly counts: Int16Array;
+  readonly volts: Float64Array;
   /**
-   * Makes samples of the first counts.length words. Without `volts` of counts alone.
+   * Makes samples of the first `count` words, from place `at` on; without a conversion, counts alone are for use. Up to
+   * seven samples behind them are overwritten.
    * @returns whether one is at the end of the range
    */
-  convert(counts: Int16Array, conversion?: Conversion, volts?: Float64Array): boolean;
+  convert(at: number, count: number, conversion?: Conversion): boolean;
 }
 
-/** @param size words at a time, at most */
-export function converter(size: number): Converter {
-  return vectors ? vectorConverter(vectors, size) : plainConverter(size);
+/** @param points that it holds @param words that are put in at a time, at most */
+export function sampleMemory(points: number, words: number): SampleMemory {
+  return vectors ? vectorMemory(vectors, points, words) : plainMemory(points, words);
 }
 
-export function plainConverter(size: number): Converter {
+export function plainMemory(points: number, size: number): SampleMemory {
   const words = new Uint32Array(size);
+  const counts = new Int16Array(points);
+  const volts = new Float64Array(points);
   return {
     words,
-    convert(counts, conversion, volts) {
-      const { clipped } = samplesOf(words.subarray(0, counts.length), counts);
-      if (conversion && volts) toVolts(counts, conversion, volts);
+    counts,
+    volts,
+    convert(at, count, conversion) {
+      const samples = counts.subarray(at, at + count);
+      const { clipped } = samplesOf(words.subarray(0, count), samples);
+      if (conversion) toVolts(samples, conversion, volts.subarray(at, at + count));
       return clipped;
     },
   };
@@ -41,9 +50,6 @@ export function plainConverter(size: number): Converter {
 
 /** Words of one turn of the loop. */
 const AT_ONCE = 8;
-
-/** Samples that are made before they are copied to their place, so that they are still in the cache. */
-const IN_CACHE = 2048;
 
 const PAGE = 65536;
 
@@ -61,31 +67,32 @@ const { WebAssembly: engine } = globalThis as unknown as {
   };
 };
 
-function vectorConverter(module: object, size: number): Converter {
-  const room = Math.ceil(size / AT_ONCE) * AT_ONCE;
-  const [words, counts, volts] = [0, 4 * room, 4 * room + 2 * IN_CACHE];
-  const memory = new engine.Memory({ initial: Math.ceil((volts + 8 * IN_CACHE) / PAGE) });
+/** The last turn of the loop is a whole one. */
+const rounded = (samples: number): number => Math.ceil(samples / AT_ONCE) * AT_ONCE;
+
+function vectorMemory(module: object, points: number, size: number): SampleMemory {
+  // Samples that do not begin at a turn end a whole turn behind the last one.
+  const room = rounded(points) + AT_ONCE;
+  const [wordsAt, voltsAt] = [0, 4 * rounded(size)];
+  const countsAt = voltsAt + 8 * room;
+  const memory = new engine.Memory({ initial: Math.ceil((countsAt + 2 * room) / PAGE) });
   const { convert } = new engine.Instance(module, { m: { m: memory } }).exports;
-  const all = new Uint32Array(memory.buffer, words, room);
-  const someCounts = new Int16Array(memory.buffer, counts, IN_CACHE);
-  const someVolts = new Float64Array(memory.buffer, volts, IN_CACHE);
+  const words = new Uint32Array(memory.buffer, wordsAt, rounded(size));
   return {
-    words: all.subarray(0, size),
-    convert(toCounts, { gain, offset } = { gain: 0, offset: 0 }, toVolts) {
-      const points = toCounts.length;
-      all.fill(0, points, Math.min(room, points + AT_ONCE));
-      let clipped = false;
-      for (let from = 0; from < points; from += IN_CACHE) {
-        const count = Math.min(IN_CACHE, points - from);
-        const end = from + Math.ceil(count / AT_ONCE) * AT_ONCE;
-        if (convert(words + 4 * from, words + 4 * end, counts, volts, gain, offset) === 1) clipped = true;
-        toCounts.set(count === IN_CACHE ? someCounts : someCounts.subarray(0, count), from);
-        toVolts?.set(count === IN_CACHE ? someVolts : someVolts.subarray(0, count), from);
-      }
-      return clipped;
+    words: words.subarray(0, size),
+    counts: new Int16Array(memory.buffer, countsAt, points),
+    volts: new Float64Array(memory.buffer, voltsAt, points),
+    convert(at, count, { gain, offset } = NO_VOLTS) {
+      if (count === 0) return false;
+      const whole = rounded(count);
+      // What was there before may be at an end of the range.
+      if (whole > count) words.fill(0, count, whole);
+      return convert(wordsAt, wordsAt + 4 * whole, countsAt + 2 * at, voltsAt + 8 * at, gain, offset) === 1;
     },
   };
 }
+
+const NO_VOLTS: Conversion = { gain: 0, offset: 0 };
 
 // ---- the loop, in WebAssembly's own words
 

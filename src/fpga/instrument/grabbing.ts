@@ -1,5 +1,5 @@
 /** Grabs of all modules: what may be asked, settings that come along, waiting for a module that is in use, withdrawal. */
-import { type Bag, bag } from '../../bag.ts';
+import { Bag } from '../../bag.ts';
 import { Refusal } from '../../errors.ts';
 import { checkGrabOptions } from './grab-options.ts';
 import type { Client, Grab, GrabOptions, Measurement } from './instrument.ts';
@@ -32,7 +32,7 @@ export function grabbing({ measuring, moduleOf, write, checkOwner, checkOpen }: 
   const grabsOf = new WeakMap<Client, Bag<Grab>>();
 
   function grab(client: Client, name: string, wanted: GrabOptions = {}): Grab {
-    const mine = grabsOf.get(client) ?? bag();
+    const mine = grabsOf.get(client) ?? new Bag<Grab>();
     grabsOf.set(client, mine);
     let stoppedBy: string | undefined;
     let inner: Grab | undefined;

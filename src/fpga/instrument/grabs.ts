@@ -8,11 +8,11 @@
  * trace has one set of settings from its first sample to its last, and it is the one that its attributes name. An
  * acquisition that is already being read goes out with the settings that it was made with.
  */
-import { type Bag, bag } from '../../bag.ts';
+import { Bag } from '../../bag.ts';
 import { Refusal } from '../../errors.ts';
 import type { TypedDriver } from '../module.ts';
 import { dsp } from '../modules/dsp.ts';
-import { halt, SAMPLES, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
+import { halt, type ScopeValues, TRIGGER_SOURCES } from '../modules/scope.ts';
 import { toVolts } from '../volts.ts';
 import {
   type Armed,
@@ -29,8 +29,9 @@ import {
 } from './acquisition.ts';
 import { deadlines } from './deadlines.ts';
 import type { Measurement, Progress, Statistics, Trace } from './instrument.ts';
+import { type Lease, lending } from './lending.ts';
 import { nap } from './nap.ts';
-import { type ChannelName, type ChannelSamples, reading, type SampleMemory } from './reading.ts';
+import { type ChannelName, type ChannelSamples, type Destination, reading } from './reading.ts';
 import type { Recorder, RecorderTools } from './recorder.ts';
 import { type Recording, type Settings, settingsOf, sum, traceOf } from './recording.ts';
 import { statisticsOf, windowOf } from './statistics.ts';
@@ -42,24 +43,6 @@ const DEFAULT_MARGIN = 5;
 /** Progress is told of what lasts longer than this, and then again after each of these, in ms. */
 const PROGRESS_AFTER_MS = 500;
 const PROGRESS_EVERY_MS = 250;
-
-/**
- * Channels' worth of memory that is kept for the next traces: 5 MB at most, enough for two channels of as many traces as
- * are on their way to clients who all grab on their own.
- */
-const MAX_SPARE = 32;
-
-/** Memory of one channel. */
-interface Spare {
-  readonly counts: Int16Array;
-  readonly volts: Float64Array;
-}
-
-/** Memory that an acquisition's recording lies in, for as long as its traces are looked at. */
-interface Lease {
-  readonly memory: Spare[];
-  holders: number;
-}
 
 interface Request {
   readonly fresh: boolean;
@@ -92,7 +75,7 @@ interface Run {
 /** Its `writing` must see every change of the scope's settings. */
 export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeValues>): Recorder {
   const { registers, counters } = tools;
-  const waiting = bag<Request>();
+  const waiting = new Bag<Request>();
   const limits = deadlines(expire);
   const rest = nap();
   let current: Run | undefined;
@@ -108,8 +91,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   let shown: Newest | undefined;
   let known: Settings | undefined;
   let number = 0;
-  /** Memory of samples that nobody looks at any more: fresh memory costs as much time as to fill it. */
-  const spare: Spare[] = [];
+  const lend = lending();
 
   const settable = driver.description.parameters.filter((parameter) => !parameter.readonly).map(({ name }) => name);
 
@@ -202,7 +184,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   async function work(): Promise<void> {
     while (waiting.size > 0) {
       const run: Run = {
-        requests: bag(waiting),
+        requests: new Bag(waiting.takeAll()),
         since: performance.now(),
         armed: undefined,
         trace: 0,
@@ -210,9 +192,8 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
         end: undefined,
         part: undefined,
         toldAt: undefined,
-        lease: { memory: [], holders: 0 },
+        lease: lend(),
       };
-      waiting.clear();
       current = run;
       try {
         const recording = await carryOut(run);
@@ -233,18 +214,12 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
   }
 
   /** Volts of single traces that are averaged are not wanted. */
-  const memoryFor =
+  const destinationFor =
     (run: Run, { conversions }: Settings, averages: boolean) =>
-    (channel: ChannelName): SampleMemory => {
-      const memory = spare.pop() ?? { counts: new Int16Array(SAMPLES), volts: new Float64Array(SAMPLES) };
-      run.lease.memory.push(memory);
-      const { counts, volts } = memory;
-      return averages ? { counts } : { counts, volts: { values: volts, ...conversions[channel] } };
+    (channel: ChannelName): Destination => {
+      const memory = run.lease.memory();
+      return averages ? { memory } : { memory, conversion: conversions[channel] };
     };
-
-  const giveBack = ({ memory }: Lease): void => {
-    for (const each of memory.splice(0)) if (spare.length < MAX_SPARE) spare.push(each);
-  };
 
   const unwanted = (run: Run): boolean => run.requests.size === 0;
 
@@ -289,13 +264,13 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       counters.acquisitions++;
       run.armed = armed;
       if (run.trace === 0) prolong(run);
-      const memory = memoryFor(run, present, averages);
-      const trace = reading(registers, armed, channels, () => partFor(run, armed, total), memory);
+      const destination = destinationFor(run, present, averages);
+      const trace = reading(registers, armed, channels, () => partFor(run, armed, total), destination);
       const ending = await finished(registers, armed, watch(run), trace.ahead);
       // A write that began before the end may have spoilt the last samples.
       await writesEnd();
       if (ending === 'interrupted' || outdated || unwanted(run)) {
-        giveBack(run.lease);
+        run.lease.giveBack();
         return undefined;
       }
       run.phase = 'reading';
@@ -303,14 +278,14 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       clipped ||= read.some((samples) => samples.clipped);
       if (averages) {
         mean.add(read.map(({ counts }) => counts));
-        giveBack(run.lease);
+        run.lease.giveBack();
       }
     }
     if (unwanted(run) || !run.armed || !run.part) return undefined;
     const counts = averages ? mean.mean() : read.map((samples) => samples.counts);
     const volts = averages
       ? channels.map((channel, k) => toVolts(counts[k] ?? new Int16Array(0), present.conversions[channel]))
-      : read.flatMap((samples) => samples.volts ?? []);
+      : read.map(({ volts }) => volts);
     // The ring has every sample between its first and its last.
     const whole = { overwritten: 0, lost: 0 };
     return { settings: present, channels, counts, volts, part: run.part, ...axisOf(run.armed), clipped, ...whole };
@@ -359,7 +334,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
     }
     run.phase = 'triggered';
     const channels = channelsOf(values);
-    const taken = await snapshot(registers, values, channels, watch(run), memoryFor(run, present, false));
+    const taken = await snapshot(registers, values, channels, watch(run), destinationFor(run, present, false));
     await writesEnd();
     if (!taken || outdated || unwanted(run)) return undefined;
     run.phase = 'reading';
@@ -371,7 +346,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       settings: present,
       channels,
       counts: taken.channels.map(({ counts }) => counts),
-      volts: taken.channels.flatMap(({ volts }) => volts ?? []),
+      volts: taken.channels.map(({ volts }) => volts),
       part: { start: 0, points },
       t0: points > 0 ? -(points - 1) * dt : 0,
       dt,
@@ -439,9 +414,9 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
       same.requests.push(request);
       byPart.set(key, same);
     }
-    run.lease.holders = run.requests.size;
+    run.lease.share(run.requests.size);
     for (const { part, requests } of byPart.values()) {
-      const trace = traceOf(recording, part, { ...facts, recipients: requests.length });
+      const trace = traceOf(recording, part, facts, requests.length);
       for (const request of requests) {
         request.deliver(trace, run.lease);
         drop(request);
@@ -485,9 +460,7 @@ export function scopeRecorder(tools: RecorderTools, driver: TypedDriver<ScopeVal
           drop(request);
         },
         release() {
-          if (!held) return;
-          held.holders--;
-          if (held.holders === 0) giveBack(held);
+          held?.release();
           held = undefined;
         },
       };

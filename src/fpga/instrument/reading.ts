@@ -7,7 +7,7 @@
 import type { Memory } from '../fields.ts';
 import { SAMPLES, type ScopeValues, scopeMemories, scopeRegisters } from '../modules/scope.ts';
 import type { RegisterFile } from '../registers.ts';
-import { type Conversion, type Converter, converter } from './conversion.ts';
+import { type Conversion, plainMemory, type SampleMemory } from './conversion.ts';
 import { oldestIndex, type Part, type Samples, staleElements } from './trace.ts';
 
 export type ChannelName = keyof typeof scopeMemories;
@@ -36,18 +36,26 @@ export interface Reading {
   rest(ending: Ending): Promise<ChannelSamples[]>;
 }
 
-/** Where up to 16384 samples of one channel are put. */
-export interface SampleMemory {
-  readonly counts: Int16Array;
-  /** Volts of the samples, made of each as soon as it is there. Absent: nobody wants them. */
-  readonly volts?: Conversion & { readonly values: Float64Array };
+/** Where samples of one channel are put. */
+export interface Destination {
+  /** For 16384 of them, and as many words at a time as are read in one go. */
+  readonly memory: SampleMemory;
+  /** Absent: nobody wants volts. */
+  readonly conversion?: Conversion;
 }
 
-export const freshMemory = (): SampleMemory => ({ counts: new Int16Array(SAMPLES) });
+/**
+ * Words that are read in one go, at most: while they become samples, the bus has those of the other channel to bring, and
+ * they are still in the cache.
+ */
+export const PIECE = 8192;
+
+export const freshMemory = (): Destination => ({ memory: plainMemory(SAMPLES, PIECE) });
 
 /** What was read of one channel. */
 export interface ChannelSamples extends Samples {
-  readonly volts: Float64Array | undefined;
+  /** Meaningless where nobody wanted them. */
+  readonly volts: Float64Array;
 }
 
 /**
@@ -59,7 +67,7 @@ export function reading(
   { values, delay }: { readonly values: Pick<ScopeValues, 'decimation'>; readonly delay: number },
   channels: readonly ChannelName[],
   part: () => Part,
-  memory: (channel: ChannelName) => SampleMemory = freshMemory,
+  destination: (channel: ChannelName) => Destination = freshMemory,
 ): Reading {
   const stale = staleElements(values.decimation);
   let atTrigger: number | undefined;
@@ -70,7 +78,7 @@ export function reading(
     if (begun && (oldest - begun.oldest) % SAMPLES === 0) return begun;
     const wanted = begun?.wanted ?? part();
     const rings = channels.map((channel, k) => {
-      const into = begun?.rings[k]?.memory ?? memory(channel);
+      const into = begun?.rings[k]?.into ?? destination(channel);
       return ringReader(registers, scopeMemories[channel], oldest + wanted.start, into);
     });
     begun = { oldest, wanted, rings };
@@ -110,54 +118,29 @@ export function reading(
 }
 
 interface RingReader {
-  readonly memory: SampleMemory;
+  readonly into: Destination;
   /** Points from `first` to before `end`, which have been read. */
   samples(first: number, end: number): ChannelSamples;
   /** Reads until so many points are there. One call at a time. */
   readUpTo(points: number): Promise<void>;
 }
 
-/**
- * Words that are read in one go, at most: while they become samples, the bus has those of the other channel to bring, and
- * they are still in the cache.
- */
-const PIECE = 8192;
-
-/** Where words are put and become samples: one for a ring and bus, used again for each piece. */
-const converters = new WeakMap<RegisterFile, Map<number, Converter>>();
-
-function converterFor(registers: RegisterFile, ring: Memory): Converter {
-  const known = converters.get(registers) ?? new Map<number, Converter>();
-  converters.set(registers, known);
-  const found = known.get(ring.address) ?? converter(PIECE);
-  known.set(ring.address, found);
-  return found;
-}
-
-/**
- * Consecutive samples of one ring, from an index on, into `into`. Only one at a time for a ring: acquisitions of the
- * scope follow each other.
- */
-export function ringReader(registers: RegisterFile, ring: Memory, first: number, into: SampleMemory): RingReader {
-  const { words, convert } = converterFor(registers, ring);
-  const { counts, volts } = into;
+/** Consecutive samples of one ring, from an index on. */
+export function ringReader(registers: RegisterFile, ring: Memory, first: number, into: Destination): RingReader {
+  const { memory, conversion } = into;
+  const { words, counts, volts } = memory;
   let filled = 0;
   let clipped = false;
   return {
-    memory: into,
-    samples: (from, end) => ({
-      counts: counts.subarray(from, end),
-      volts: volts?.values.subarray(from, end),
-      clipped,
-    }),
+    into,
+    samples: (from, end) => ({ counts: counts.subarray(from, end), volts: volts.subarray(from, end), clipped }),
     async readUpTo(points) {
       while (filled < points) {
         const index = (first + filled) % SAMPLES;
         const count = Math.min(PIECE, points - filled, SAMPLES - index);
-        const end = filled + count;
         await registers.bus.readBlock(ring.address + 4 * index, count, words.subarray(0, count));
-        if (convert(counts.subarray(filled, end), volts, volts?.values.subarray(filled, end))) clipped = true;
-        filled = end;
+        if (memory.convert(filled, count, conversion)) clipped = true;
+        filled += count;
       }
     },
   };

@@ -55,12 +55,13 @@ export interface TraceFacts {
   /** Bit 0: the sum at out1 was cut off when the recording ended, bit 1: that at out2. */
   readonly saturation: number;
   readonly isCalibrated: (signal: string) => boolean;
-  /** How many grabs get it. */
-  readonly recipients: number;
 }
 
-/** A part of a recording, as clients see it. Shares the recording's memory. */
-export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Trace {
+/**
+ * A part of a recording, as clients see it. Shares the recording's memory.
+ * @param recipients how many grabs get it
+ */
+export function traceOf(recording: Recording, part: Part, facts: TraceFacts, recipients: number): Trace {
   const { channels, counts, volts, dt } = recording;
   const { values, text, conversions } = recording.settings;
   const from = part.start - recording.part.start;
@@ -75,12 +76,13 @@ export function traceOf(recording: Recording, part: Part, facts: TraceFacts): Tr
         input: recording.settings.inputs[label],
         counts: counts[k]?.subarray(from, to) ?? new Int16Array(0),
         volts: volts[k]?.subarray(from, to) ?? new Float64Array(0),
-        ...conversions[label],
+        gain: conversions[label].gain,
+        offset: conversions[label].offset,
       }),
     ),
     t0: recording.t0 + part.start * dt,
     dt,
-    recipients: facts.recipients,
+    recipients,
     attributes: {
       number: facts.number,
       decimation: values.decimation,

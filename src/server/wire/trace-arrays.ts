@@ -20,11 +20,13 @@ const remembered: Remembered[] = [];
  */
 export function evenlySpaced(first: number, step: number, length: number): NdArray {
   const known = remembered.findIndex((each) => each.first === first && each.step === step && each.length === length);
-  const found = known >= 0 ? remembered.splice(known, 1)[0] : undefined;
-  const entry = found ?? { first, step, length, array: spaced(first, step, length) };
-  remembered.unshift(entry);
-  remembered.length = Math.min(remembered.length, REMEMBERED);
-  return entry.array;
+  const found = remembered[known] ?? { first, step, length, array: spaced(first, step, length) };
+  if (known !== 0) {
+    if (known > 0) remembered.splice(known, 1);
+    remembered.unshift(found);
+    if (remembered.length > REMEMBERED) remembered.pop();
+  }
+  return found.array;
 }
 
 function spaced(first: number, step: number, length: number): NdArray {

@@ -297,16 +297,21 @@ export function toPlain(value: WireValue): unknown {
       return items.includes(undefined) ? undefined : items;
     }
     case 'dict': {
-      const entries: [string, unknown][] = [];
+      const all: Record<string, unknown> = {};
       for (const [key, item] of value.items) {
         const plain = toPlain(item);
         if (key.type !== 'str' || plain === undefined) return undefined;
-        entries.push([key.value, plain]);
+        if (key.value === '__proto__') ownProperty(all, key.value, plain);
+        else all[key.value] = plain;
       }
-      // fromEntries defines own properties, so that a key "__proto__" is a key like any other.
-      return Object.fromEntries(entries);
+      return all;
     }
     default:
       return undefined;
   }
+}
+
+/** So that it is a key like any other. */
+function ownProperty(all: Record<string, unknown>, key: string, value: unknown): void {
+  Object.defineProperty(all, key, { value, writable: true, enumerable: true, configurable: true });
 }

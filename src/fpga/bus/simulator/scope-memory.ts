@@ -168,7 +168,7 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
         last.average === run.average &&
         last.first + last.count * last.every === run.first &&
         ((last.index + last.count) & INDEX) === run.index;
-      const whole = goesOn ? { ...last, count: last.count + run.count } : run;
+      const whole = goesOn ? longer(last, run.count) : run;
       if (whole.count >= SAMPLES) runs = [whole];
       else if (goesOn) runs[runs.length - 1] = whole;
       else runs.push(run);
@@ -194,6 +194,11 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
       Object.assign(partial, { start, until });
     },
   };
+}
+
+/** Written out, for it is made with each transfer. */
+function longer({ first, every, average, count, index }: Run, more: number): Run {
+  return { first, every, average, count: count + more, index };
 }
 
 /** Cuts samples to what the memory holds, two at a time; it does no harm to those around them. */

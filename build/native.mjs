@@ -47,6 +47,16 @@ const ADDONS = [
  */
 const CXXFLAGS = '-O2 -std=c++17 -fpermissive -w';
 
+/**
+ * ref-napi makes a buffer of 1 GiB of each C pointer, not knowing what is there. V8 counts them as memory that it could get
+ * back, and collects all garbage at each one: thirty times in a start. What ffi-napi has pointers to is small.
+ */
+const POINTER_BYTES = {
+  file: 'ref-napi/src/binding.cc',
+  from: 'static const size_t kMaxLength = 0x3fffffff;',
+  to: 'static const size_t kMaxLength = 0xffff;',
+};
+
 const HOST_TOOLS = { gcc: 'gcc', 'g++': 'g++', make: 'make', python3: 'python3' };
 const CROSS_TOOLS = {
   'arm-linux-gnueabihf-gcc': 'g++-arm-linux-gnueabihf',
@@ -125,6 +135,10 @@ async function compile(out, armv7, node) {
       filter: (path) => !/\/(prebuilds|build)$/.test(path),
     });
   }
+  const source = join(work, 'node_modules', POINTER_BYTES.file);
+  const text = readFileSync(source, 'utf8');
+  if (!text.includes(POINTER_BYTES.from)) throw new Error(`${POINTER_BYTES.file} is not what it was`);
+  writeFileSync(source, text.replace(POINTER_BYTES.from, POINTER_BYTES.to));
   const compiler = armv7 ? 'arm-linux-gnueabihf-' : '';
   const tools = { CC: 'gcc', CXX: 'g++', AR: 'ar', LINK: 'g++' };
   const env = { CXXFLAGS, CFLAGS: '-O2 -w', LDFLAGS: '-s', CC_host: 'gcc', CXX_host: 'g++' };

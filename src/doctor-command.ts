@@ -9,7 +9,7 @@ import { parseConfig, textOf } from './config/file.ts';
 import { CONFIG_FILE, type Config } from './config/settings.ts';
 import { examine } from './doctor/doctor.ts';
 import { type Finding, thisMachine } from './doctor/patient.ts';
-import { unitState } from './load-command.ts';
+import { unitStates } from './load-command.ts';
 
 interface DoctorChoice {
   readonly json?: boolean;
@@ -23,7 +23,7 @@ export function doctorCommand(program: Command): void {
     .option('--json', 'JSON, for scripts')
     .option('--root <FOLDER>', 'where the board’s file system begins, such as a card in a reader', '/')
     .action(async ({ json, root }: DoctorChoice) => {
-      const patient = thisMachine(root, unitState, {
+      const patient = thisMachine(root, unitStates, {
         ...settingsIn(root, CONFIG_FILE),
         ...settingsIn(root, CARD_FILE),
       });

@@ -33,7 +33,7 @@ export function loadCommand(program: Command): void {
     const { root, board } = config;
     const outcome = await loadFpga({
       ...designOf(config, sha256),
-      ...{ root, board, log, unitState },
+      ...{ root, board, log, unitStates },
       force: force === true,
       registers: () => openDevmem({ root }),
       checkUnused: () => checkUnused({ root }),
@@ -57,20 +57,25 @@ function designOf(config: Config, shipped: string): { bitstream: string; sha256:
 }
 
 /**
- * As systemd has it; undefined where there is no such unit, or no systemd.
+ * As systemd has them, in one question; undefined where there is no such unit, or no systemd.
  * @throws ConfigurationError: it does not answer
  */
-export async function unitState(unit: string): Promise<string | undefined> {
+export async function unitStates(units: readonly string[]): Promise<(string | undefined)[]> {
   try {
-    const { stdout } = await promisify(execFile)('systemctl', ['show', '-p', 'LoadState,SubState', '--', unit], {
+    const { stdout } = await promisify(execFile)('systemctl', ['show', '-p', 'LoadState,SubState', '--', ...units], {
       timeout: SYSTEMCTL_MS,
     });
-    const value = (name: string): string | undefined => new RegExp(`^${name}=(.*)$`, 'm').exec(stdout)?.[1];
-    return value('LoadState') === 'loaded' ? value('SubState') : undefined;
+    // A paragraph for each, in their order.
+    const paragraphs = stdout.split('\n\n');
+    return units.map((_unit, k) => {
+      const value = (name: string): string | undefined =>
+        new RegExp(`^${name}=(.*)$`, 'm').exec(paragraphs[k] ?? '')?.[1];
+      return value('LoadState') === 'loaded' ? value('SubState') : undefined;
+    });
   } catch (error) {
     if (error instanceof Error && 'killed' in error && error.killed === true) {
-      throw new ConfigurationError(`systemctl does not tell of ${unit} within ${SYSTEMCTL_MS / 1e3} s`);
+      throw new ConfigurationError(`systemctl does not tell of ${units.join(', ')} within ${SYSTEMCTL_MS / 1e3} s`);
     }
-    return undefined;
+    return units.map(() => undefined);
   }
 }

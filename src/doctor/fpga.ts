@@ -30,7 +30,7 @@ export function fpgaFindings({ root }: Patient): Finding[] {
 }
 
 export async function rivalFindings(patient: Patient): Promise<Finding[]> {
-  const units = await rivalUnits(patient.unitState);
+  const units = await rivalUnits(patient.unitStates);
   const found = [
     ...units.map((unit) =>
       error(

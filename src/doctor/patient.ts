@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Config } from '../config/settings.ts';
 import type { Interfaces } from '../discovery/links.ts';
-import type { UnitState } from '../fpga/bitstream/rivals.ts';
+import type { UnitStates } from '../fpga/bitstream/rivals.ts';
 
 /** One line of the diagnosis. */
 export interface Finding {
@@ -31,7 +31,7 @@ export interface Patient {
   readonly arch: string;
   /** Settings that its files hold, as far as they can be understood. */
   readonly config: Partial<Config>;
-  readonly unitState: UnitState;
+  readonly unitStates: UnitStates;
   interfaces(): Interfaces;
   /** undefined: there is no such folder. */
   room(folder: string): Room | undefined;
@@ -90,13 +90,13 @@ export function namesIn({ root }: Patient, folder: string): string[] {
 }
 
 /** This machine's ways; `root` may be another file system's, of which only files are known. */
-export function thisMachine(root: string, unitState: UnitState, config: Partial<Config>): Patient {
+export function thisMachine(root: string, unitStates: UnitStates, config: Partial<Config>): Patient {
   return {
     root,
     // A tree that was named is a board's.
     arch: root === '/' ? process.arch : 'arm',
     config,
-    unitState: root === '/' ? unitState : async () => undefined,
+    unitStates: root === '/' ? unitStates : async (units) => units.map(() => undefined),
     interfaces: networkInterfaces,
     room(folder) {
       try {

@@ -40,10 +40,11 @@ export function configFindings({ root }: Patient): Finding[] {
   return found.length > 0 ? found : [ok('configuration', 'no file: everything at its default')];
 }
 
-export async function unitFindings({ unitState }: Patient): Promise<Finding[]> {
+export async function unitFindings({ unitStates }: Patient): Promise<Finding[]> {
   const found: Finding[] = [];
-  for (const [unit, up] of Object.entries(UP)) {
-    const state = await unitState(unit);
+  const states = await unitStates(Object.keys(UP));
+  for (const [k, [unit, up]] of Object.entries(UP).entries()) {
+    const state = states[k];
     if (state === undefined) continue;
     if (state === up) found.push(ok('service', `${unit}: ${state}`));
     else

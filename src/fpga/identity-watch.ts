@@ -6,7 +6,7 @@
  */
 import { BusError } from '../errors.ts';
 import type { RegisterBus } from './bus/bus.ts';
-import { loadedAt, whyNotOperating } from './bus/operating.ts';
+import { fpgaState, loadedAt, whyNoClock, whyNotOperating } from './bus/operating.ts';
 import { wrongConstants } from './identity.ts';
 
 /** Time between two looks at files and registers, in ms. */
@@ -82,8 +82,14 @@ export function watchIdentity({ bus, root, lost, everyMs = LOOK_EVERY_MS }: Iden
     if (verdict.lost !== undefined) lost(verdict.lost);
   }
 
+  /** Whether the files still tell what they did: of a design's name that was not written anew nothing need be read. */
+  function filesAsBefore(at: string): boolean {
+    return fpgaState(at)?.operating === true && whyNoClock(at) === undefined && loadedAt(at) === loaded;
+  }
+
   function lookAtFiles(): void {
-    const told = verdict.lost === undefined ? toldByFiles() : undefined;
+    if (verdict.lost !== undefined || root === undefined || filesAsBefore(root)) return;
+    const told = toldByFiles();
     if (told !== undefined) conclude(told);
   }
 

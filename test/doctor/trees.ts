@@ -97,7 +97,7 @@ export async function goodBoard(os: Os, design = 'the design'): Promise<Tree> {
       root,
       arch: 'arm',
       config: tree.config,
-      unitState: async (unit) => tree.units[unit],
+      unitStates: async (units) => units.map((unit) => tree.units[unit]),
       interfaces: () => ({ lo: [info('127.0.0.1', true)], eth0: tree.addresses.map((address) => info(address)) }),
       room: (folder) => tree.rooms[folder],
       now: () => tree.clock,

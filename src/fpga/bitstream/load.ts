@@ -12,7 +12,7 @@ import { checkBoard } from './board.ts';
 import { readImage } from './image.ts';
 import { type KernelFiles, kernelFiles, kernelLoader, settled } from './kernel.ts';
 import { announceLoad, forgetLoad, loadedImage, rememberLoad } from './loaded.ts';
-import { OVER, rivalProcesses, rivalUnits, STARTUP, type UnitState } from './rivals.ts';
+import { OVER, rivalProcesses, rivalUnits, STARTUP, type UnitStates } from './rivals.ts';
 
 export interface LoadOptions {
   /** Where the board's file system starts; for tests. */
@@ -31,7 +31,7 @@ export interface LoadOptions {
   registers(): RegisterBus;
   /** @throws ConfigurationError: another process has them mapped */
   checkUnused(): void;
-  readonly unitState: UnitState;
+  readonly unitStates: UnitStates;
   /** For tests. */
   readonly files?: KernelFiles;
   /** Time that the system's own start may take, in ms. */
@@ -104,10 +104,10 @@ async function identified({ root, registers }: LoadOptions): Promise<boolean> {
   }
 }
 
-async function startupOver({ unitState, startupMs = STARTUP_MS }: LoadOptions): Promise<void> {
+async function startupOver({ unitStates, startupMs = STARTUP_MS }: LoadOptions): Promise<void> {
   const end = performance.now() + startupMs;
   for (;;) {
-    const state = await unitState(STARTUP);
+    const [state] = await unitStates([STARTUP]);
     if (state === undefined || OVER.includes(state)) return;
     if (performance.now() > end)
       throw new ConfigurationError(`${STARTUP} is still ${state} after ${startupMs / 1e3} s; nothing was loaded`);
@@ -116,8 +116,8 @@ async function startupOver({ unitState, startupMs = STARTUP_MS }: LoadOptions): 
 }
 
 /** @throws ConfigurationError that names who would load another design, or access registers while ours is loaded */
-async function checkRivals({ root, unitState }: LoadOptions): Promise<void> {
-  const units = await rivalUnits(unitState);
+async function checkRivals({ root, unitStates }: LoadOptions): Promise<void> {
+  const units = await rivalUnits(unitStates);
   if (units.length > 0) {
     const names = units.join(' ');
     throw new ConfigurationError(`${names} would load another design: stop it first (sudo systemctl stop ${names})`);

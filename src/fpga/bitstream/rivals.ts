@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** State of a unit as systemd tells it (`dead`, `exited`, `running` …); undefined: there is none. */
-export type UnitState = (unit: string) => Promise<string | undefined>;
+/** States of units as systemd tells them (`dead`, `exited`, `running` …), in the order of the units; undefined: there is none. */
+export type UnitStates = (units: readonly string[]) => Promise<readonly (string | undefined)[]>;
 
 /** Loads the stock design at boot, and counts as started before it has. */
 export const STARTUP = 'redpitaya_startup.service';
@@ -34,13 +34,12 @@ export interface RivalProcess {
 }
 
 /** Units that are up, or on their way up or down. */
-export async function rivalUnits(unitState: UnitState): Promise<string[]> {
-  const found: string[] = [];
-  for (const unit of RIVAL_UNITS) {
-    const state = await unitState(unit);
-    if (state !== undefined && !OVER.includes(state)) found.push(unit);
-  }
-  return found;
+export async function rivalUnits(unitStates: UnitStates): Promise<string[]> {
+  const states = await unitStates(RIVAL_UNITS);
+  return RIVAL_UNITS.filter((_unit, k) => {
+    const state = states[k];
+    return state !== undefined && !OVER.includes(state);
+  });
 }
 
 export function rivalProcesses(root: string): RivalProcess[] {

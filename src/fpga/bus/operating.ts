@@ -3,7 +3,7 @@
  * FPGA that is not configured hangs the processor until the watchdog resets the board. All of it is read from files;
  * no register is touched.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigurationError } from '../../errors.ts';
 
@@ -62,7 +62,9 @@ export function loadedAt(root: string = '/'): string | undefined {
  * nobody can tell.
  */
 export function whyNoClock(root: string = '/'): string | undefined {
-  if (text(join(root, CLOCK_USERS)) !== '0') return undefined;
+  const file = join(root, CLOCK_USERS);
+  // The daemon may not even look into its folder: to be told so by an error would cost many times as much.
+  if (!existsSync(file) || text(file) !== '0') return undefined;
   return `the clock of the FPGA stands (/${CLOCK_USERS} says 0): its registers, which would hang the processor, were not touched`;
 }
 

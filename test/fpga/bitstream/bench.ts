@@ -36,7 +36,7 @@ export function loaderBench(boards: FakeBoard[], options: FakeOptions, image = I
         files: board.files,
         registers: board.registers,
         checkUnused: () => undefined,
-        unitState: async () => 'dead',
+        unitStates: async (units) => units.map(() => 'dead'),
         ...more,
       }),
   };

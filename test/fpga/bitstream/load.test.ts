@@ -64,26 +64,28 @@ for (const os of ALL) {
   test(`${os}: the system's own start is waited for, and not for ever`, async ({ boards }) => {
     const { load, board } = loaderBench(boards, { os });
     await refused(
-      load({ unitState: async () => 'running', startupMs: 50 }),
+      load({ unitStates: async () => ['running'], startupMs: 50 }),
       /redpitaya_startup\.service is still running after 0\.05 s; nothing was loaded/,
     );
     let asked = 0;
-    const unitState = async (unit: string): Promise<string> => {
-      if (unit === 'redpitaya_startup.service' && asked++ < 3) {
-        assert.equal(board.configured(), undefined);
-        return 'running';
-      }
-      return 'dead';
-    };
-    assert.equal(await load({ unitState, startupMs: 2000 }), 'loaded');
+    const unitStates = async (units: readonly string[]): Promise<string[]> =>
+      units.map((unit) => {
+        if (unit === 'redpitaya_startup.service' && asked++ < 3) {
+          assert.equal(board.configured(), undefined);
+          return 'running';
+        }
+        return 'dead';
+      });
+    assert.equal(await load({ unitStates, startupMs: 2000 }), 'loaded');
     assert.equal(asked, 4);
   });
 
   test(`${os}: who else uses the FPGA keeps it from being loaded, and is named`, async ({ boards }) => {
     for (const state of ['running', 'start-pre']) {
       const { load, board } = loaderBench(boards, { os });
-      const unitState = async (unit: string) => (unit === 'redpitaya_nginx.service' ? state : 'dead');
-      await refused(load({ unitState }), /redpitaya_nginx\.service would load another design: stop it first/);
+      const unitStates = async (units: readonly string[]) =>
+        units.map((unit) => (unit === 'redpitaya_nginx.service' ? state : 'dead'));
+      await refused(load({ unitStates }), /redpitaya_nginx\.service would load another design: stop it first/);
       assert.equal(board.loads(), 0);
     }
     const { load, board } = loaderBench(boards, { os });

@@ -118,6 +118,36 @@ test('an old systemd is spared what it would misunderstand, a newer one is not',
   }
 });
 
+test('a daemon that gave up is started again; one that was stopped is not, however long that took', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'pitayad-retry-'));
+  const unit = readFileSync(join(TREE, 'lib/systemd/system/pitayad-retry.service'), 'utf8');
+  const script = /^ExecStart=\/bin\/sh -c '(.*)'$/m.exec(unit)?.[1] ?? assert.fail(unit);
+  const log = join(folder, 'log');
+  const fake = `#!/bin/sh
+case $1 in
+show) echo "Result=$RESULT" ;;
+is-active) exit $FPGA ;;
+*) echo "$*" >>${log} ;;
+esac
+`;
+  writeFileSync(join(folder, 'systemctl'), fake, { mode: 0o755 });
+  try {
+    for (const [RESULT, FPGA, starts] of [
+      ['start-limit-hit', '0', true],
+      ['exit-code', '0', true],
+      ['watchdog', '0', true],
+      ['timeout', '0', false],
+      ['start-limit-hit', '3', false],
+    ] as const) {
+      writeFileSync(log, '');
+      await succeed('sh', ['-c', script], { PATH: `${folder}:${process.env.PATH}`, RESULT, FPGA });
+      assert.equal(/^start .*pitayad\.service$/m.test(readFileSync(log, 'utf8')), starts, `${RESULT}, ${FPGA}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('Node runs on its own C library and takes what was compiled before', async () => {
   const report =
     'const { header, sharedObjects } = process.report.getReport(); JSON.stringify([header.glibcVersionRuntime, sharedObjects])';

@@ -98,7 +98,7 @@ export function registerFile(bus: RegisterBus): RegisterFile {
       );
       return;
     }
-    const read = await word(first[0]);
+    const read = certain(address) ?? (await word(first[0]));
     // Another write may have gone first; from here to the bus nothing waits.
     const before = shadow.get(address) ?? read;
     const after = values.reduce((bits, [field, raw]) => insert(bits, field, raw), before);
@@ -130,10 +130,16 @@ export function registerFile(bus: RegisterBus): RegisterFile {
     readWord,
 
     async write(...values) {
+      for (const [{ address, access }] of values) {
+        if (access === 'r') throw new Error(`Register 0x${address.toString(16)} is read only.`);
+      }
+      if (values.length === 1) {
+        await writeWord(values);
+        return;
+      }
       const words = new Map<number, FieldValue[]>();
       for (const value of values) {
-        const { address, access } = value[0];
-        if (access === 'r') throw new Error(`Register 0x${address.toString(16)} is read only.`);
+        const { address } = value[0];
         const same = words.get(address);
         if (same) same.push(value);
         else words.set(address, [value]);

@@ -44,7 +44,8 @@ function curveData(curve: Curve, { title }: ModuleDescription): DataToExport {
 }
 
 function attributesOf({ attributes }: Measurement): ExtraAttribute[] {
-  return Object.entries(attributes).map(([name, value]): ExtraAttribute => [name, fromPlain(value)]);
+  // Engines give keys sooner than entries.
+  return Object.keys(attributes).map((name): ExtraAttribute => [name, fromPlain(attributes[name])]);
 }
 
 /** One DataRaw, named after the module: active channels in V over an axis `Time` in s. */

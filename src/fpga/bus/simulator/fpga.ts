@@ -55,7 +55,7 @@ export interface Fpga {
   readonly leds: number;
   readonly digitalLoop: boolean;
   /** Memories that outlive a reset pulse: tables of the generators, rings of the scope. */
-  readonly memories: readonly (Int32Array | Uint16Array)[];
+  readonly memories: readonly (Int32Array | Uint32Array)[];
   /** So many clocks may pass in one go without taking long, at least, unless modules are stepped. */
   affordable(): number;
   /** Whether modules are stepped, which may take longer than the clocks last. */
@@ -244,7 +244,7 @@ export function fpga({ frontEnd, exact, memoriesOf }: FpgaOptions): Fpga {
     return region === DSP_REGION ? dsp : regions[region];
   };
 
-  const memories: readonly (Int32Array | Uint16Array)[] = [
+  const memories: readonly (Int32Array | Uint32Array)[] = [
     ...generators.channels.map(({ table }) => table),
     ...recorded.rings,
   ];

@@ -3,6 +3,7 @@
  * there. What a write sets off is scheduled for the clock at which it shows.
  */
 import { debouncer } from './debouncer.ts';
+import { goRound } from './loops.ts';
 import type { RandomIndex } from './random-index.ts';
 import { changing, type Signal, saturate, toCounts } from './signal.ts';
 import type { Timeline } from './timeline.ts';
@@ -374,27 +375,6 @@ export function generator({ timeline, memory, random, changes }: GeneratorOption
 /** The sum has 15 bits: beyond them it comes around. */
 function level(sample: number, amplitude: number, offset: number): number {
   return saturate(((((sample * amplitude) >> 13) + offset) << 17) >> 17);
-}
-
-/** What a pointer passes on its way round and round the whole table: by far the commonest, and what a trace waits for. */
-function goRound(levels: Int32Array, out: Int32Array, pointer: number, step: number, count: number): void {
-  const mask = FULL_TURN - 1;
-  const whole = count - (count % 4);
-  let p = pointer;
-  for (let k = 0; k < whole; k += 4) {
-    const q = (p + step) & mask;
-    const r = (q + step) & mask;
-    const s = (r + step) & mask;
-    out[k] = levels[p >> FRACTION_BITS] as number;
-    out[k + 1] = levels[q >> FRACTION_BITS] as number;
-    out[k + 2] = levels[r >> FRACTION_BITS] as number;
-    out[k + 3] = levels[s >> FRACTION_BITS] as number;
-    p = (s + step) & mask;
-  }
-  for (let k = whole; k < count; k++) {
-    out[k] = levels[p >> FRACTION_BITS] as number;
-    p = (p + step) & mask;
-  }
 }
 
 /** (pointer + step · clocks) mod size, exact; all below 2³⁰, clocks below 2⁵³. */

@@ -2,16 +2,11 @@
  * What the scope recorded (PyRPL red_pitaya_scope.v). Samples are noted as runs of equal distance, and their values are
  * worked out when somebody reads them, or before a signal changes.
  */
+import { cutInto, PIECE, pieceOfSamples } from './loops.ts';
 import { type Signal, toCounts } from './signal.ts';
 
 export const SAMPLES = 16384;
 export const INDEX = SAMPLES - 1;
-
-/** Bits of a sample in a word of the memory. */
-const WORD = 0x3fff;
-
-/** Samples that are worked out in one go: they stay in the cache until they are in the ring. */
-const PIECE = 2048;
 
 /** Samples of equal distance. */
 export interface Run {
@@ -27,8 +22,8 @@ export interface Run {
 }
 
 export interface ScopeMemory {
-  /** As the bits of the memory. */
-  readonly rings: readonly [Uint16Array, Uint16Array];
+  /** Words as the bus has them. */
+  readonly rings: readonly [Uint32Array, Uint32Array];
   record(run: Run): void;
   /** Values `from` … `from + count` of a run that need not have been recorded. */
   values(channel: 0 | 1, run: Run, from: number, count: number, out: Int32Array): void;
@@ -47,8 +42,7 @@ export interface ScopeMemory {
  * @param clocksAveraged a mean over more clocks takes as many of them only, spread at random.
  */
 export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () => number): ScopeMemory {
-  const rings = [new Uint16Array(SAMPLES), new Uint16Array(SAMPLES)] as const;
-  const pairs = [new Int32Array(rings[0].buffer), new Int32Array(rings[1].buffer)] as const;
+  const rings = [new Uint32Array(SAMPLES), new Uint32Array(SAMPLES)] as const;
   /** Not worked out yet; oldest first. */
   let runs: Run[] = [];
   const scratch = new Int32Array(SAMPLES);
@@ -130,15 +124,13 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
   const values: ScopeMemory['values'] = (k, run, from, count, out) =>
     (run.average ? mean : plain)(k, run, from, count, out);
 
-  const samples = new Int32Array(PIECE);
   /** Values into a ring, from an index on; they fit before its end. */
   const store = (k: 0 | 1, run: Run, from: number, count: number, index: number): void => {
     for (let done = 0; done < count; done += PIECE) {
       const piece = Math.min(PIECE, count - done);
-      values(k, run, from + done, piece, samples);
-      rings[k].set(piece < PIECE ? samples.subarray(0, piece) : samples, index + done);
+      values(k, run, from + done, piece, pieceOfSamples());
+      cutInto(rings[k], index + done, piece);
     }
-    cutToMemory(pairs[k], index, count);
   };
 
   /** Makes samples of what was recorded so far. */
@@ -199,20 +191,6 @@ export function scopeMemory(channel: (k: 0 | 1) => Signal, clocksAveraged: () =>
 /** Written out, for it is made with each transfer. */
 function longer({ first, every, average, count, index }: Run, more: number): Run {
   return { first, every, average, count: count + more, index };
-}
-
-/** Cuts samples to what the memory holds, two at a time; it does no harm to those around them. */
-function cutToMemory(pairs: Int32Array, index: number, count: number): void {
-  const both = WORD | (WORD << 16);
-  const end = (index + count + 1) >> 1;
-  let k = index >> 1;
-  for (; k + 4 <= end; k += 4) {
-    pairs[k] = (pairs[k] as number) & both;
-    pairs[k + 1] = (pairs[k + 1] as number) & both;
-    pairs[k + 2] = (pairs[k + 2] as number) & both;
-    pairs[k + 3] = (pairs[k + 3] as number) & both;
-  }
-  for (; k < end; k++) pairs[k] = (pairs[k] as number) & both;
 }
 
 /**

@@ -56,12 +56,17 @@ export class RawClient {
     this.bytes += chunk.length;
     while (at < chunk.length) {
       if (this.remaining === 0) {
-        const need = 4 - this.header.length;
-        this.header = Buffer.concat([this.header, chunk.subarray(at, at + need)]);
-        at += need;
-        if (this.header.length < 4) return;
-        this.remaining = this.header.readUInt32BE(0);
-        this.header = Buffer.alloc(0);
+        if (this.header.length === 0 && chunk.length - at >= 4) {
+          this.remaining = chunk.readUInt32BE(at);
+          at += 4;
+        } else {
+          const need = 4 - this.header.length;
+          this.header = Buffer.concat([this.header, chunk.subarray(at, at + need)]);
+          at += need;
+          if (this.header.length < 4) return;
+          this.remaining = this.header.readUInt32BE(0);
+          this.header = Buffer.alloc(0);
+        }
       }
       const part = Math.min(this.remaining, chunk.length - at);
       this.remaining -= part;

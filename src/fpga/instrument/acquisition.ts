@@ -31,7 +31,7 @@ const AHEAD_MS = 25;
 
 /** Samples after which it is looked again what can be read ahead, at most; and the last ones, not worth another look. */
 const FIRST_PIECE = SAMPLES / 8;
-const LAST_PIECE = SAMPLES / 16;
+const LAST_PIECE = SAMPLES / 32;
 
 /**
  * An end so near, in ms, is waited for on the spot: a turn of the event loop may take as long, and what is recorded

@@ -32,12 +32,11 @@ async function baseImage() {
 }
 
 /**
- * Makes the card in a folder of its own and gives the environment for test/board/board.test.ts.
+ * Makes the card, with a second version on it, in a folder of its own and gives the environment for test/board/board.test.ts.
  * @param kernel the folder with zImage and rp-like.dtb
- * @param upgrade whether a second version is put onto it, to be installed and taken back
  * @returns {Promise<{env: Record<string, string>, end: () => void}>}
  */
-export async function boardCard(kernel, upgrade) {
+export async function boardCard(kernel) {
   need(TOOLS);
   const base = await baseImage();
   const python = await pymodaqPython(pymodaqVersions().findLast((version) => version.startsWith('4')));
@@ -49,10 +48,9 @@ export async function boardCard(kernel, upgrade) {
     writeFileSync(key, `${publicKey()}\n`);
     const options = ['--ssh-key', key, '--in2', 'HV', '--address', '10.0.2.15/24', '--gateway', '10.0.2.2'];
     await run(process.execPath, [join(root, 'build.mjs'), 'sdcard', base, '--out', card, ...options]);
-    if (upgrade) await run('mcopy', ['-i', `${card}@@${FAT}`, await secondVersion(folder), '::/second.deb']);
+    await run('mcopy', ['-i', `${card}@@${FAT}`, await secondVersion(folder), '::/second.deb']);
     const env = {
       PITAYAD_BOARD_CARD: card,
-      PITAYAD_BOARD_UPGRADE: upgrade ? 'yes' : 'no',
       PITAYAD_BOARD_KERNEL: join(kernel, 'zImage'),
       PITAYAD_BOARD_TREE: join(kernel, 'rp-like.dtb'),
       PITAYAD_BOARD_MEMORY: join(memoryFolder(folder), `pitayad-board-${process.pid}.ram`),

@@ -25,15 +25,12 @@ const MOST_AGAIN = 3;
 /** That ../shared is absent: the one reason for which CI may skip. */
 class NotShared extends Error {}
 
-/**
- * Stages in the order in which they start. `alone`: what looks at time has the machine to itself; `rest`: what of it runs
- * only when it is asked for by name (`all`), because it takes long.
- */
-function stages(all) {
+/** Stages in the order in which they start. `alone`: what looks at time has the machine to itself. */
+function stages() {
   return [
     { name: 'unit', run: unit, alone: true },
     // The longest ones first, so that no core waits for the last.
-    { name: 'board', run: () => board(all), rest: 'upgrade and rollback' },
+    { name: 'board', run: board },
     { name: 'cosim', run: cosim },
     ...pymodaqVersions().map((version) => ({
       name: `interop-${version}`,
@@ -60,7 +57,7 @@ function stages(all) {
  */
 export async function runStages(names, bundle) {
   endChildrenOnSignals();
-  const known = stages(names.length > 0);
+  const known = stages();
   const chosen =
     names.length === 0 ? known : known.filter(({ name }) => names.some((prefix) => name.startsWith(prefix)));
   if (chosen.length === 0) throw new Error(`no such stage; there are ${known.map(({ name }) => name).join(', ')}`);
@@ -92,9 +89,6 @@ export async function runStages(names, bundle) {
 
   const sum = (count) => [...results.values()].reduce((total, result) => total + result[count], 0);
   const [passed, failed, skipped] = ['passed', 'failed', 'skipped'].map(sum);
-  for (const { name, rest } of names.length === 0 ? known.filter(({ rest }) => rest) : []) {
-    say(`${name.padEnd(16)}   without ${rest}, which npm run test:${name} has`);
-  }
   // Once more, in a line each: a log may have been cut before that.
   if (once.length > 0) say(`\nfailed at first, and run again:\n${once.join('\n')}`);
   if (failed > 0) say(`\nfailed:\n${failures().join('\n')}`);
@@ -346,11 +340,8 @@ async function device() {
   return uvu('^device/.*\\.test\\.ts$', { PITAYAD_NODE_ARMV7: node }, 900);
 }
 
-/**
- * An SD card with a release, in an emulated Red Pitaya. Its kernel is no part of the repository.
- * @param all also an upgrade and the way back, which take as long as all else
- */
-async function board(all) {
+/** An SD card with a release, in an emulated Red Pitaya. Its kernel is no part of the repository. */
+async function board() {
   const kernel = join(shared, 'deploy/proto/board');
   if (!existsSync(join(kernel, 'zImage'))) {
     throw new NotShared(`a kernel for the emulated board is not at ${kernel}; PITAYAD_SHARED says where it is`);
@@ -358,7 +349,7 @@ async function board(all) {
   const reason = unsupported();
   if (reason) throw new Missing(reason);
   await buildNative();
-  const { env, end } = await boardCard(kernel, all);
+  const { env, end } = await boardCard(kernel);
   try {
     return await uvu('^board/board\\.test\\.ts$', env, 1500);
   } finally {

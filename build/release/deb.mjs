@@ -27,8 +27,9 @@ export async function buildDeb({ tree, control, version, date, files }) {
       utimesSync(join(work, path), date, date);
     }
     const fresh = join(folder, `.${version}.deb`);
-    // xz, since the dpkg of Ubuntu 16.04 reads no zstd; one thread, since several divide the stream otherwise.
-    const options = ['--root-owner-group', '-Zxz', '-z3', '--threads-max=1', '--build', work, fresh];
+    // gzip, which every dpkg reads (that of Ubuntu 16.04 knows no zstd) and a board's processor unpacks five times as fast as
+    // xz; it is a third larger.
+    const options = ['--root-owner-group', '-Zgzip', '-z6', '--build', work, fresh];
     await run('dpkg-deb', options, { env: { SOURCE_DATE_EPOCH: String(date), LC_ALL: 'C.UTF-8' } });
     const path = join(folder, `pitayad_${version}_armhf.deb`);
     renameSync(fresh, path);

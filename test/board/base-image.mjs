@@ -78,10 +78,11 @@ Name=eth0
 LinkLocalAddressing=ipv4
 DHCP=ipv4
 `,
+  // The stock one tells hostnamed of it, for which an emulator needs seconds.
   '/etc/systemd/system/hostname-mac.service': unit('Set hostname from the MAC address', {
     Unit: 'Before=systemd-networkd.service avahi-daemon.service',
     Service: `Type=oneshot
-ExecStart=/bin/sh -c "hostnamectl set-hostname rp-\`sed 's/://g' /sys/class/net/eth0/address | tail -c 7\`"`,
+ExecStart=/bin/sh -c "echo rp-\`sed 's/://g' /sys/class/net/eth0/address | tail -c 7\` >/etc/hostname; hostname -F /etc/hostname"`,
   }),
   // Simple, as the stock one: it counts as started before it has loaded anything.
   '/etc/systemd/system/redpitaya_startup.service': unit('Service for startup script Red Pitaya', {
@@ -154,6 +155,11 @@ const LEFT_OUT = [
   ...['systemd-update-utmp-runlevel', 'e2scrub_reap', 'systemd-machine-id-commit', 'systemd-fsck-root'],
   ...['systemd-resolved', 'systemd-sysctl', 'systemd-modules-load', 'systemd-sysusers', 'systemd-journal-flush'],
 ].map((name) => `${name}.service`);
+/** Run at boot and at each reload: all of systemd's but the one that reads fstab. */
+const GENERATORS = [
+  ...['cryptsetup', 'debug', 'getty', 'gpt-auto', 'hibernate-resume', 'integritysetup', 'rc-local'],
+  ...['run', 'system-update', 'sysv', 'veritysetup'],
+].map((name) => `systemd-${name}-generator`);
 const LEFT_OUT_TOO = ['sys-kernel-debug.mount', 'sys-kernel-tracing.mount', 'dev-mqueue.mount', 'getty.target'];
 
 /** The ecosystem on the FAT, as far as something here needs it. */
@@ -243,6 +249,7 @@ function complete(root) {
   link('../run/systemd/resolve/stub-resolv.conf', '/etc/resolv.conf');
   link('/lib/systemd/system/multi-user.target', '/etc/systemd/system/default.target');
   for (const name of [...LEFT_OUT, ...LEFT_OUT_TOO]) link('/dev/null', `/etc/systemd/system/${name}`);
+  for (const name of GENERATORS) link('/dev/null', `/etc/systemd/system-generators/${name}`);
   const wants = '/etc/systemd/system/multi-user.target.wants';
   for (const name of WANTED) link(`../${name}.service`, `${wants}/${name}.service`);
   for (const name of STOCK_WANTED) link(`/lib/systemd/system/${name}.service`, `${wants}/${name}.service`);

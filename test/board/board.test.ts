@@ -30,7 +30,7 @@ const TRACES = Number(process.env.PITAYAD_BOARD_TRACES ?? 1000);
 const MOST_RSS = 90 * 1024;
 const MOST_GROWTH = 2 * 1024;
 /** Each look takes the guest's time from what it waits for. */
-const POLL_MS = 2000;
+const POLL_MS = 1000;
 /** The kernel argument without which a load fails, since the emulator has no FPGA that would say that it is configured. */
 const LOADS = 'zynq_fpga.qemu=1';
 
@@ -70,9 +70,28 @@ async function says(board: Machine, line: string, seconds = 300): Promise<string
   return output.trim();
 }
 
+/** What each of several commands prints, asked together. @throws AssertionError: the status of one is not 0 */
+async function answers<Name extends string>(
+  board: Machine,
+  commands: Readonly<Record<Name, string>>,
+): Promise<Record<Name, string>> {
+  const names = Object.keys(commands) as Name[];
+  const all = names.map((name) => `( ${commands[name]} ); status=$?; echo; echo "---- $status"`).join('; ');
+  const parts = (await says(board, all)).split(/^---- (\d+)$/m);
+  return Object.fromEntries(
+    names.map((name, k) => {
+      const [output = '', status] = [parts[2 * k], parts[2 * k + 1]];
+      assert.equal(status, '0', `${commands[name]}: status ${status}\n${output}`);
+      return [name, output.trim()];
+    }),
+  ) as Record<Name, string>;
+}
+
+const MAIN_PID = 'systemctl show -p MainPID --value pitayad';
+
 /** Of the daemon, from /proc. */
 async function rss(board: Machine): Promise<number> {
-  const text = await says(board, 'grep VmRSS /proc/$(systemctl show -p MainPID --value pitayad)/status');
+  const text = await says(board, `grep VmRSS /proc/$(${MAIN_PID})/status`);
   return Number(/(\d+) kB/.exec(text)?.[1]);
 }
 
@@ -151,35 +170,41 @@ onBoard('it boots from the card, loads the FPGA after the stock start, and serve
   await booted(board);
 
   assert.equal(await settled(board, 'pitayad'), 'active', await says(board, `${journal} || true`));
-  const log = await says(board, journal);
-  assert.match(log, /the FPGA is loaded/);
-  assert.match(log, /serving/);
-  assert.equal(await says(board, 'cat /sys/class/fpga_manager/fpga0/state'), 'operating');
-  const units = await says(board, 'systemctl is-active redpitaya_nginx redpitaya_startup pitayad-fpga || true');
-  assert.deepEqual(units.split('\n'), ['inactive', 'inactive', 'active'], 'nginx would load another design');
-  const times = await says(
-    board,
-    'systemctl show -p InactiveEnterTimestampMonotonic --value redpitaya_startup; systemctl show -p ActiveEnterTimestampMonotonic --value pitayad-fpga',
-  );
-  const [stock = 0, ours = 0] = times.split('\n').map(Number);
+  const found = await answers(board, {
+    log: journal,
+    fpga: 'cat /sys/class/fpga_manager/fpga0/state',
+    units: 'systemctl is-active redpitaya_nginx redpitaya_startup pitayad-fpga || true',
+    stockEnded: 'systemctl show -p InactiveEnterTimestampMonotonic --value redpitaya_startup',
+    loaded: 'systemctl show -p ActiveEnterTimestampMonotonic --value pitayad-fpga',
+    who: `grep -E "^(Uid|CapEff):" /proc/$(${MAIN_PID})/status`,
+    uid: 'id -u pitayad',
+    files: `ls -l /proc/$(${MAIN_PID})/fd`,
+  });
+  assert.match(found.log, /the FPGA is loaded/);
+  assert.match(found.log, /serving/);
+  assert.equal(found.fpga, 'operating');
+  assert.deepEqual(found.units.split('\n'), ['inactive', 'inactive', 'active'], 'nginx would load another design');
+  const [stock, ours] = [Number(found.stockEnded), Number(found.loaded)];
   assert.ok(stock > 0 && ours > stock, `${stock} µs, ${ours} µs`);
-
-  const who = await says(board, 'grep -E "^(Uid|CapEff):" /proc/$(systemctl show -p MainPID --value pitayad)/status');
-  const uid = await says(board, 'id -u pitayad');
+  const { who, uid } = found;
   assert.equal(who.split('\n')[0], `Uid:\t${uid}\t${uid}\t${uid}\t${uid}`);
   assert.match(who, /CapEff:\t0000000000020000/, 'CAP_SYS_RAWIO, and nothing else');
-  assert.match(await says(board, 'ls -l /proc/$(systemctl show -p MainPID --value pitayad)/fd'), /-> \/dev\/mem$/m);
+  assert.match(found.files, /-> \/dev\/mem$/m);
 });
 
 onBoard('what the card was given is there: settings, key, address', async ({ board }) => {
-  assert.match(await says(board, 'cat /opt/redpitaya/pitayad.yaml'), /^in2: HV$/m);
-  assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV');
-  assert.equal(
-    await says(board, 'stat -c "%U %a %n" /root/.ssh /root/.ssh/*'),
-    'root 700 /root/.ssh\nroot 600 /root/.ssh/authorized_keys',
-  );
-  assert.match(await says(board, 'ip -4 addr show dev eth0'), /inet 10\.0\.2\.15\/24/);
-  assert.equal(await says(board, 'dpkg -l pitayad | grep -o ^ii; dpkg --verify pitayad'), 'ii');
+  const found = await answers(board, {
+    onCard: 'cat /opt/redpitaya/pitayad.yaml',
+    kept: 'grep ^in2 /var/lib/pitayad/pitayad.yaml',
+    key: 'stat -c "%U %a %n" /root/.ssh /root/.ssh/*',
+    address: 'ip -4 addr show dev eth0',
+    dpkg: 'dpkg -l pitayad | grep -o ^ii; dpkg --verify pitayad',
+  });
+  assert.match(found.onCard, /^in2: HV$/m);
+  assert.equal(found.kept, 'in2: HV');
+  assert.equal(found.key, 'root 700 /root/.ssh\nroot 600 /root/.ssh/authorized_keys');
+  assert.match(found.address, /inet 10\.0\.2\.15\/24/);
+  assert.equal(found.dpkg, 'ii');
 });
 
 onBoard('PyMoDAQ grabs exactly the trace that is in the registers, and what it sets is seen there', async (context) => {
@@ -236,14 +261,14 @@ onBoard(`${TRACES} dual traces to ${CLIENTS} clients leave its memory as it was`
 onBoard('killed, it comes back by itself, with the FPGA untouched', async ({ board }) => {
   const [before, registers] = [await says(board, 'cat /run/pitayad-fpga.json'), board.registers];
   await registers?.write(0x4010_0014, 1024);
-  const pid = await says(board, 'systemctl show -p MainPID --value pitayad');
+  const pid = await says(board, MAIN_PID);
   await says(board, 'systemctl kill -s KILL pitayad; sleep 1');
   for (let tries = 0; tries < 120; tries++) {
-    const now = await says(board, 'systemctl show -p MainPID --value pitayad');
+    const now = await says(board, MAIN_PID);
     if (now !== pid && now !== '0' && (await settled(board, 'pitayad')) === 'active') break;
     await sleep(POLL_MS);
   }
-  assert.notEqual(await says(board, 'systemctl show -p MainPID --value pitayad'), pid);
+  assert.notEqual(await says(board, MAIN_PID), pid);
   assert.equal(await settled(board, 'pitayad'), 'active');
   assert.equal(await says(board, 'cat /run/pitayad-fpga.json'), before);
   const client = await connectBoard({ host: '127.0.0.1', port: board.port, answerMs: 60_000 });
@@ -252,22 +277,20 @@ onBoard('killed, it comes back by itself, with the FPGA untouched', async ({ boa
   client.close();
 });
 
-if (environment('PITAYAD_BOARD_UPGRADE') === 'yes') {
-  onBoard('a second version is installed, and the first one comes back: the FPGA goes on', async ({ board }) => {
-    const version = (): Promise<string> => says(board, 'dpkg-query -W pitayad | cut -f2');
-    const [first, load] = [await version(), await says(board, 'cat /run/pitayad-fpga.json')];
-    await board.registers?.write(0x4010_0014, 2048);
-    await says(board, 'dpkg -i /opt/redpitaya/second.deb', 900);
-    assert.notEqual(await version(), first);
-    assert.equal(await settled(board, 'pitayad'), 'active');
-    await says(board, 'pitayad rollback', 900);
-    assert.equal(await version(), first);
-    assert.equal(await settled(board, 'pitayad'), 'active');
-    assert.equal(await says(board, 'cat /run/pitayad-fpga.json'), load, 'nothing was loaded anew');
-    assert.equal(await board.registers?.read(0x4010_0014), 2048);
-    assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV', 'state is kept');
-  });
-}
+onBoard('a second version is installed, and the first one comes back: the FPGA goes on', async ({ board }) => {
+  const version = (): Promise<string> => says(board, 'dpkg-query -W pitayad | cut -f2');
+  const [first, load] = [await version(), await says(board, 'cat /run/pitayad-fpga.json')];
+  await board.registers?.write(0x4010_0014, 2048);
+  await says(board, 'dpkg -i /opt/redpitaya/second.deb', 900);
+  assert.notEqual(await version(), first);
+  assert.equal(await settled(board, 'pitayad'), 'active');
+  await says(board, 'pitayad rollback', 900);
+  assert.equal(await version(), first);
+  assert.equal(await settled(board, 'pitayad'), 'active');
+  assert.equal(await says(board, 'cat /run/pitayad-fpga.json'), load, 'nothing was loaded anew');
+  assert.equal(await board.registers?.read(0x4010_0014), 2048);
+  assert.equal(await says(board, 'cat /var/lib/pitayad/pitayad.yaml | grep ^in2'), 'in2: HV', 'state is kept');
+});
 
 onBoard('with another design in the FPGA it does not serve, and says why', async ({ board }) => {
   const { registers } = board;

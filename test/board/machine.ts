@@ -128,8 +128,11 @@ const kernelArguments = [
   ...['uio_pdrv_genirq.of_id=generic-uio', 'net.ifnames=0', 'biosdevname=0'],
   // With its libraries at the same address in every process the emulator translates them once, not once each.
   'norandmaps',
+  // The card is a file that is forgotten, and an emulated card is slow: what is written may stay in memory.
+  ...['rootflags=noauto_da_alloc,data=writeback,commit=900', 'sysctl.vm.dirty_writeback_centisecs=0'],
+  ...['sysctl.vm.dirty_ratio=90', 'sysctl.vm.dirty_background_ratio=80'],
   // The console is for the shell: the rest is in the journal.
-  ...['quiet', 'loglevel=1', 'systemd.show_status=no', 'systemd.log_target=kmsg'],
+  ...['quiet', 'loglevel=1', 'systemd.show_status=no', 'systemd.log_target=kmsg', 'systemd.log_level=notice'],
 ].join(' ');
 
 function listen(qemu: ChildProcess): () => string {

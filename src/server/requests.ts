@@ -56,6 +56,25 @@ export function opening(object: WireValue): Opening {
   return bad(`There is no word ${shown(text)}${hint(text, Object.keys(words))}`);
 }
 
+/**
+ * As `opening`, for one connection: the same object as before is not looked at again. Requests with more than plain
+ * values are, for who carries them out might keep parts of them.
+ */
+export function openings(): (object: WireValue) => Opening {
+  let last: { readonly object: WireValue; readonly opening: Opening } | undefined;
+  return (object) => {
+    if (last?.object === object) return last.opening;
+    const found = opening(object);
+    last = isPlain(found) ? { object, opening: found } : undefined;
+    return found;
+  };
+}
+
+function isPlain(opening: Opening): boolean {
+  if (opening.what !== 'request' || 'refusal' in opening.request) return true;
+  return Object.values(opening.request.fields).every((value) => typeof value !== 'object');
+}
+
 function bad(refusal: string): Opening {
   return { what: 'request', request: { refusal: `${refusal}; nothing was changed.` } };
 }

@@ -14,7 +14,7 @@ import { nearest } from '../nearest.ts';
 import type { TraceEncoder } from './data.ts';
 import { type Answer, type Dealings, isAnswerable, openDealings } from './dealings.ts';
 import type { Dialling } from './dial/dialling.ts';
-import { type BadRequest, dictionary, fromWord, opening, payloadOf, type Request } from './requests.ts';
+import { type BadRequest, dictionary, fromWord, openings, payloadOf, type Request } from './requests.ts';
 import { sentenceOf } from './sentence.ts';
 import { createDecoder, type Decoder } from './wire/decode.ts';
 import { detectForm } from './wire/detect.ts';
@@ -73,6 +73,7 @@ export function openSession(options: SessionOptions): Session {
   const client: Client = { peer: options.peer, owner: options.owner };
   let head: Uint8Array = new Uint8Array(0);
   let decoder: Decoder | undefined;
+  const opening = openings();
   /** A word whose payload is not complete, and why it will be refused, if that is known already. */
   let begun: { readonly word: Word; readonly payload: WireValue[]; refusal?: string } | undefined;
   /** Requests that came whole. */

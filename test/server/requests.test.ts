@@ -10,6 +10,7 @@ import {
   fromWord,
   namesField,
   opening,
+  openings,
   payloadOf,
   type Request,
   recordField,
@@ -52,6 +53,25 @@ function wellFormed(made: Request | BadRequest): void {
 
 const wordNames = Object.keys(words) as Word[];
 const commandNames = Object.keys(commands);
+
+test('what is asked again is not looked at again, unless there is more in it than plain values', () => {
+  const open = openings();
+  const requestOf = (object: WireValue) => {
+    const first = open(object);
+    return first.what === 'request' ? first.request : assert.fail(first.what);
+  };
+  const grab = fromPlain({ command: 'grab', module: 'scope' });
+  assert.deepEqual(requestOf(grab), { command: 'grab', fields: { module: 'scope' } });
+  assert.equal(requestOf(grab), requestOf(grab));
+  assert.deepEqual(requestOf(fromPlain({ command: 'grab', module: 'iq0' })), {
+    command: 'grab',
+    fields: { module: 'iq0' },
+  });
+  const configure = fromPlain({ command: 'configure', module: 'pid0', config: { inputfilter: [0, 1] } });
+  const [first, second] = [requestOf(configure), requestOf(configure)];
+  assert.deepEqual(first, second);
+  assert.notEqual(first, second);
+});
 
 test('every word opens as itself, and every command becomes its request, as a dictionary and as JSON', () => {
   for (const word of wordNames) assert.deepEqual(opening(str(word)), { what: 'word', word });

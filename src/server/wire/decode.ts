@@ -20,7 +20,7 @@ export interface Decoder {
    */
   push(piece: Uint8Array): void;
   /**
-   * The next complete object; undefined while there is none. In v4 nothing on the wire tells of which kind it is: the
+   * The next complete object, not to be changed (it may be the one before); undefined while there is none. In v4 nothing on the wire tells of which kind it is: the
    * caller has to know. In v5 `kind` is not looked at.
    * @throws ProtocolError. In step: the message was skipped, call again for the next one. Not in step: the stream
    *   cannot be understood any more; every further call throws the same.
@@ -34,6 +34,8 @@ const FIRST_CAPACITY = 4096;
 const KEPT_CAPACITY = 64 * 1024;
 /** The bytes that tell a v5 message's length. */
 const HEADER = 4;
+/** Messages up to this length are compared with the one before: who polls sends the same bytes over and over. */
+const REPEATED = 256;
 
 /** A decoder of one direction of one connection. `limits` replaces single limits. */
 export function createDecoder(form: Form, limits: Partial<WireLimits> = {}): Decoder {
@@ -47,6 +49,8 @@ class StreamDecoder implements Decoder {
   /** Of the v4 message at `#start`, if its end has been looked for. */
   #scan: ScanV4 | undefined;
   #broken: ProtocolError | undefined;
+  /** The last short v5 message. */
+  #last: { readonly bytes: Buffer; readonly value: WireValue } | undefined;
 
   constructor(
     readonly form: Form,
@@ -84,7 +88,17 @@ class StreamDecoder implements Decoder {
       throw new ProtocolError(`a message of ${length} bytes; at most ${this.limits.messageBytes} are allowed`, false);
     }
     if (this.waiting < HEADER + length) return undefined;
-    return parseV5(this.#take(HEADER, length));
+    if (length > REPEATED) return parseV5(this.#take(HEADER, length));
+    const begin = this.#start + HEADER;
+    if (this.#last && this.#store.compare(this.#last.bytes, 0, undefined, begin, begin + length) === 0) {
+      this.#skip(HEADER + length);
+      return this.#last.value;
+    }
+    const bytes = Buffer.from(this.#store.subarray(begin, begin + length));
+    this.#last = undefined;
+    const value = parseV5(this.#take(HEADER, length));
+    this.#last = { bytes, value };
+    return value;
   }
 
   #nextV4(kind: Kind): WireValue | undefined {
@@ -99,13 +113,17 @@ class StreamDecoder implements Decoder {
   #take(header: number, length: number): Reader {
     const from = this.#start + header;
     const store = this.#store;
-    this.#start = from + length;
-    if (this.#start === this.#end) {
-      this.#start = 0;
-      this.#end = 0;
-      if (store.length > KEPT_CAPACITY) this.#store = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
-    }
+    this.#skip(header + length);
     return new Reader(store.subarray(from, from + length), this.limits);
+  }
+
+  /** So many bytes count as read. */
+  #skip(count: number): void {
+    this.#start += count;
+    if (this.#start < this.#end) return;
+    this.#start = 0;
+    this.#end = 0;
+    if (this.#store.length > KEPT_CAPACITY) this.#store = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
   }
 
   /**

@@ -467,6 +467,36 @@ test('any object comes back as it was, and so do its bytes', () => {
   }
 });
 
+test('messages that repeat each other, or nearly, are each what they say', () => {
+  const short = wireValue('v5').map(({ value }) => encodeV5(value));
+  fc.assert(
+    fc.property(
+      fc.array(
+        short.filter((bytes) => bytes.length < 200),
+        { minLength: 1, maxLength: 3 },
+      ),
+      fc.array(fc.nat(), { maxLength: 12 }),
+      (messages, order) => {
+        const decoder = createDecoder('v5');
+        for (const k of order) {
+          const bytes = messages[k % messages.length] as Uint8Array;
+          decoder.push(bytes);
+          assert.deepEqual(encodeV5(decoder.next('string') as WireValue), bytes);
+          assert.equal(decoder.waiting, 0);
+        }
+      },
+    ),
+  );
+  const decoder = createDecoder('v5');
+  const wrong = message(text('dict'), u32(7));
+  for (let k = 0; k < 3; k++) {
+    decoder.push(Buffer.concat([encodeV5(str('status')), wrong, encodeV5(str('statut'))]));
+    assert.deepEqual(decoder.next('string'), str('status'));
+    refused(decoder, 'string', /./, true);
+    assert.deepEqual(decoder.next('string'), str('statut'));
+  }
+});
+
 test('limits have the values that the documentation promises', () => {
   assert.equal(defaultLimits.messageBytes, 8 * 1024 * 1024);
   assert.ok(defaultLimits.waitingBytes > defaultLimits.messageBytes);

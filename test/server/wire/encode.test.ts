@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'uvu';
 import { createDecoder } from '../../../src/server/wire/decode.ts';
-import { encode, encodeParts, encodeV4, encodeV5, UnsendableError } from '../../../src/server/wire/encode.ts';
+import { UnsendableError } from '../../../src/server/wire/elements.ts';
+import { encode, encodeParts, encodeV4, encodeV5 } from '../../../src/server/wire/encode.ts';
 import {
   axis,
   bytes,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { test } from 'uvu';
-import { encode, UnsendableError } from '../../../src/server/wire/encode.ts';
+import { UnsendableError } from '../../../src/server/wire/elements.ts';
+import { encode } from '../../../src/server/wire/encode.ts';
 import { fromNotation } from '../../../src/server/wire/notation/from-notation.ts';
 import { NotationError, toLine } from '../../../src/server/wire/notation/notation.ts';
 import { toNotation } from '../../../src/server/wire/notation/to-notation.ts';

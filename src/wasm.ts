@@ -76,11 +76,16 @@ export interface WasmFunction {
 
 /** Compiled functions, to be given memory. */
 export interface WasmLoops<Name extends string> {
-  /** @param bytes of a memory of their own, which reads 0 */
-  open(bytes: number): {
-    readonly buffer: ArrayBuffer;
-    readonly run: Readonly<Record<Name, (...values: number[]) => number>>;
-  };
+  /**
+   * @param bytes of a memory of their own, which reads 0
+   * @returns undefined where there is no room: an engine sets aside gigabytes of addresses for each memory
+   */
+  open(bytes: number): OpenLoops<Name> | undefined;
+}
+
+export interface OpenLoops<Name extends string> {
+  readonly buffer: ArrayBuffer;
+  readonly run: Readonly<Record<Name, (...values: number[]) => number>>;
 }
 
 /** What of it is used here: the types of Node do not have it. */
@@ -107,11 +112,26 @@ export function wasmLoops<Name extends string>(
   const module = new engine.Module(bytes);
   return {
     open(bytes) {
-      const memory = new engine.Memory({ initial: Math.ceil(bytes / PAGE) });
+      const memory = memoryOf(bytes);
+      if (!memory) return undefined;
       const { exports } = new engine.Instance(module, { m: { m: memory } });
       return { buffer: memory.buffer, run: exports as Record<Name, (...values: number[]) => number> };
     },
   };
+}
+
+/** There was no room for a memory: the next attempt would take as long, a third of a second, to fail. */
+let isFull = false;
+
+function memoryOf(bytes: number): { readonly buffer: ArrayBuffer } | undefined {
+  if (isFull) return undefined;
+  try {
+    return new engine.Memory({ initial: Math.ceil(bytes / PAGE) });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    isFull = true;
+    return undefined;
+  }
 }
 
 function assembled(functions: Readonly<Record<string, WasmFunction>>): Uint8Array<ArrayBuffer> {

@@ -43,7 +43,7 @@ export interface SampleMemory {
 
 /** @param points that it holds @param words that are put in at a time, at most */
 export function sampleMemory(points: number, words: number): SampleMemory {
-  return vectors ? vectorMemory(vectors, points, words) : plainMemory(points, words);
+  return vectorMemory(points, words) ?? plainMemory(points, words);
 }
 
 export function plainMemory(points: number, size: number): SampleMemory {
@@ -69,12 +69,15 @@ const AT_ONCE = 8;
 /** The last turn of the loop is a whole one. */
 const rounded = (samples: number): number => Math.ceil(samples / AT_ONCE) * AT_ONCE;
 
-function vectorMemory(loops: NonNullable<typeof vectors>, points: number, size: number): SampleMemory {
+/** undefined: there are no vectors here, or no room for them. */
+function vectorMemory(points: number, size: number): SampleMemory | undefined {
   // Samples that do not begin at a turn end a whole turn behind the last one.
   const room = rounded(points) + AT_ONCE;
   const [wordsAt, voltsAt] = [0, 4 * rounded(size)];
   const countsAt = voltsAt + 8 * room;
-  const { buffer, run } = loops.open(countsAt + 2 * room);
+  const open = vectors?.open(countsAt + 2 * room);
+  if (!open) return undefined;
+  const { buffer, run } = open;
   const words = new Uint32Array(buffer, wordsAt, rounded(size));
   return {
     words: words.subarray(0, size),

@@ -9,9 +9,10 @@ import { Refusal } from '../errors.ts';
 import type { ModuleDescription, ParameterDescription, Value } from '../fpga/description.ts';
 import type { Change, Client, Grab, GrabOptions, Instrument, Progress } from '../fpga/instrument/instrument.ts';
 import type { SavedModules } from '../fpga/instrument/settings-file.ts';
-import { nearest } from '../nearest.ts';
-import type { SharedMessage, TraceEncoder } from './data.ts';
+import type { Answer } from './answer.ts';
+import type { TraceEncoder } from './data.ts';
 import type { Dialling } from './dial/dialling.ts';
+import { actuatorParameter, isMove, openMoves, parameterOf } from './moves.ts';
 import {
   boolField,
   dictionary,
@@ -23,23 +24,14 @@ import {
   textField,
 } from './requests.ts';
 import { parameterXml, readParameterXml, settingsXml, unitsXml, valueFromText } from './settings.ts';
-import { factorOf } from './units.ts';
-import { bytes, dataActuator, type Form, path, type WireValue } from './wire/values.ts';
-import { type AnswerWord, type CommandName, commands, type TypeWord, typeWords } from './words.ts';
+import { bytes, type Form, path, type WireValue } from './wire/values.ts';
+import { type CommandName, commands, type TypeWord, typeWords } from './words.ts';
 
 /** Longest name of an owner. */
 const MAX_NAME = 100;
 
 /** Most points of a model. */
 const MAX_FREQUENCIES = 100_000;
-
-/** An answer: its word and the objects after it. */
-export interface Answer {
-  readonly word: AnswerWord;
-  readonly payload: readonly WireValue[];
-  /** In place of word and payload: their bytes. */
-  readonly ready?: SharedMessage;
-}
 
 /** A request that is answered; `Quit` is the connection's affair. */
 export type Answerable = Request & { readonly command: Exclude<CommandName, 'Quit'> };
@@ -78,11 +70,12 @@ export interface Dealings {
 export function openDealings(options: DealingsOptions): Dealings {
   const { instrument, client, form, typeWord, log, encodeTrace, withdraw, tell } = options;
   let attached: string = typeWords[typeWord];
-  /** What the move words move, by module, where the client has named it. */
-  const moved = new Map<string, string>();
   const grabs = new Map<string, Bag<Grab>>();
   /** Waits for modules that others own, under way. */
   const waits = new Map<string, AbortController>();
+  const moves = openMoves(instrument, client, (module) => {
+    withdraw('move', (request) => isMove(request.command) && speaksTo(request, module));
+  });
   let unsubscribe: (() => void) | undefined;
   // What anybody sent before must not switch on again afterwards.
   const endOff = instrument.onOff((by) => withdraw('request', writes, `${by}, who switched all outputs off`));
@@ -113,23 +106,10 @@ export function openDealings(options: DealingsOptions): Dealings {
         return dict(await transferFunction(fields));
       case 'move_abs':
       case 'move_rel':
-        return move(command, fields);
-      case 'move_home': {
-        const { module, parameter } = actuatorOf(fields);
-        if (parameter.home === undefined) {
-          throw new Refusal(`${module.name}.${parameter.name} has no home; nothing was changed.`);
-        }
-        return moveTo(module, parameter, parameter.home);
-      }
-      case 'check_position': {
-        const { module, parameter } = actuatorOf(fields);
-        return position('position_is', parameter, await present(module, parameter));
-      }
-      case 'stop_motion': {
-        const { module, parameter } = actuatorOf(fields);
-        withdraw('move', (request) => isMove(request) && speaksTo(request, module.name));
-        return position('move_done', parameter, await present(module, parameter));
-      }
+      case 'move_home':
+      case 'check_position':
+      case 'stop_motion':
+        return moves.carryOut(command, moduleOf(fields), fields);
       case 'stop':
         return dict(await stop(fields));
       case 'off':
@@ -202,16 +182,6 @@ export function openDealings(options: DealingsOptions): Dealings {
     return instrument.describe(textField(fields, 'module') ?? attached);
   }
 
-  /** What the move words move: the named parameter, the one named in `attach`, or the module's own choice. */
-  function actuatorOf(fields: Fields): { module: ModuleDescription; parameter: ParameterDescription } {
-    const module = moduleOf(fields);
-    const name = textField(fields, 'parameter') ?? moved.get(module.name) ?? module.actuator;
-    if (name === undefined) {
-      throw new Refusal(`${module.name} has nothing that is moved unless a parameter is named; nothing was changed.`);
-    }
-    return { module, parameter: actuatorParameter(module, name) };
-  }
-
   async function attach(fields: Fields): Promise<unknown> {
     const module = moduleOf(fields);
     const mode = fields.mode ?? 'share';
@@ -241,8 +211,8 @@ export function openDealings(options: DealingsOptions): Dealings {
       waits.delete(module.name);
     }
     attached = module.name;
-    if (parameter !== undefined) moved.set(module.name, parameter);
-    const what = parameter ?? moved.get(module.name) ?? module.actuator ?? null;
+    if (parameter !== undefined) moves.choose(module, parameter);
+    const what = moves.chosen(module) ?? null;
     log.info({ module: module.name, mode, owner: client.owner }, 'attached');
     return { module: module.name, mode, owner: client.owner, parameter: what };
   }
@@ -297,29 +267,6 @@ export function openDealings(options: DealingsOptions): Dealings {
     return (fields.module ?? attached) === module;
   }
 
-  async function move(command: 'move_abs' | 'move_rel', fields: Fields): Promise<Answer> {
-    const { module, parameter } = actuatorOf(fields);
-    const { value } = fields;
-    if (typeof value !== 'number') throw new Refusal(`${command} needs value, a number; nothing was changed.`);
-    const step = value * factorOf(textField(fields, 'units') ?? '', parameter.unit);
-    if (command === 'move_abs') return moveTo(module, parameter, step);
-    return moveTo(module, parameter, (await present(module, parameter)) + step);
-  }
-
-  async function moveTo(module: ModuleDescription, parameter: ParameterDescription, value: number): Promise<Answer> {
-    const taken = await instrument.configure(client, module.name, { [parameter.name]: value });
-    return position('move_done', parameter, Number(taken[parameter.name]));
-  }
-
-  async function present(module: ModuleDescription, parameter: ParameterDescription): Promise<number> {
-    const values = await instrument.get(module.name, [parameter.name]);
-    return Number(values[parameter.name]);
-  }
-
-  function position(word: 'move_done' | 'position_is', parameter: ParameterDescription, value: number): Answer {
-    return { word, payload: [dataActuator(parameter.name, value, parameter.unit, Date.now() / 1e3)] };
-  }
-
   function list(fields: Fields): unknown {
     const { identity, modules } = instrument;
     return { ...identity, modules: fields.module === undefined ? modules : [moduleOf(fields)] };
@@ -328,8 +275,8 @@ export function openDealings(options: DealingsOptions): Dealings {
   async function infos(fields: Fields): Promise<Answer> {
     const module = moduleOf(fields);
     const values = await instrument.get(module.name);
-    const moves = typeWord === 'ACTUATOR' && (moved.has(module.name) || module.actuator !== undefined);
-    const units = moves ? [unitsXml(actuatorOf(fields).parameter.unit)] : [];
+    const moved = typeWord === 'ACTUATOR' && moves.chosen(module) !== undefined;
+    const units = moved ? [unitsXml(moves.parameter(module, fields).unit)] : [];
     return { word: 'Infos', payload: [bytes(settingsXml(module, values, units))] };
   }
 
@@ -385,35 +332,6 @@ export function openDealings(options: DealingsOptions): Dealings {
       unsubscribe = undefined;
     },
   };
-}
-
-/** @throws Refusal with the nearest name */
-function parameterOf(module: ModuleDescription, name: string): ParameterDescription {
-  const found = module.parameters.find((parameter) => parameter.name === name);
-  if (found) return found;
-  const near = nearest(
-    name,
-    module.parameters.map((parameter) => parameter.name),
-  );
-  const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
-  throw new Refusal(
-    `${module.name} has no parameter ${JSON.stringify(name.slice(0, 40))}${hint}; nothing was changed.`,
-  );
-}
-
-/** What move words may move: a number that can be written. @throws Refusal */
-export function actuatorParameter(module: ModuleDescription, name: string): ParameterDescription {
-  const parameter = parameterOf(module, name);
-  const isNumber = parameter.kind === 'number' || parameter.kind === 'integer';
-  if (!isNumber || parameter.readonly) {
-    const why = parameter.readonly ? 'is read only' : 'is no number';
-    throw new Refusal(`${module.name}.${name} ${why}, and cannot be moved; nothing was changed.`);
-  }
-  return parameter;
-}
-
-function isMove({ command }: Request): boolean {
-  return command === 'move_abs' || command === 'move_rel' || command === 'move_home';
 }
 
 function writes({ command, fields }: Request): boolean {

@@ -6,7 +6,7 @@ import { isIPv6 } from 'node:net';
 import { Refusal } from '../../errors.ts';
 import type { ModuleDescription, ParameterDescription } from '../../fpga/description.ts';
 import type { Instrument } from '../../fpga/instrument/instrument.ts';
-import { actuatorParameter } from '../dealings.ts';
+import { actuatorParameter } from '../moves.ts';
 import type { TypeWord } from '../words.ts';
 
 /** The port that a TCPServer plug-in has unless the user gives another. */

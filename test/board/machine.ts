@@ -61,6 +61,8 @@ export async function startMachine(options: MachineOptions, registers?: Register
   const port = await freePort();
   const size = memory === undefined ? LINUX_MIB : MEMORY_MIB;
   const args = [
+    // There is one processor, and often one for the emulator too: a thread for each that is emulated costs more than it brings.
+    ...['-accel', 'tcg,thread=single'],
     ...['-M', `xilinx-zynq-a9${memory === undefined ? '' : ',memory-backend=ram'}`, '-m', `${size}M`],
     ...(memory === undefined
       ? []

@@ -55,7 +55,7 @@ with check("stop ends the settling"):
     pump(seconds=0.5)
     assert len(mover.done) == done
     mover.module.stop_motion()
-    assert pump(lambda: len(mover.done) > done, 3), "still settling"
+    assert pump(lambda: len(mover.done) > done, 15), "still settling"
     mover.quit()
 
 checks.leave()

@@ -150,7 +150,7 @@ def main() -> None:
         assert abs(elsewhere.asg0.frequency - 3e4) < 0.2
         scope.setting("board", "decimation").setValue(8)
         note(scope.says("alice@bench", before[1]))
-        assert example.pump(lambda: scope.setting("board", "decimation").value() == 32, 3)
+        assert example.pump(lambda: scope.setting("board", "decimation").value() == 32, 15)
         scope.snap()
         elsewhere.detach("asg0")
         elsewhere.detach("scope")

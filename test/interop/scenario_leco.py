@@ -180,6 +180,8 @@ for how in ("ends", "is killed"):
         goes_on(how)
         note(f"again {time.monotonic() - start:.1f} s after its start")
         daemon.set("scope", decimation=64)
+        # Seen, lest the next round takes the value of now for that of the daemon that comes back.
+        assert pump(lambda: viewer.child("decimation").value() == 64, 15)
 
 with check("a port in use shuts that door alone, with a line that says so"):
     other = Daemon(more=["--leco", f"127.0.0.1:{port}"])

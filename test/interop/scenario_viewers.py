@@ -168,7 +168,7 @@ with check("PitayadSampler: an unknown signal is refused with the nearest, the o
     since = len(sampler.texts)
     sampler.setting("board", "signals").setValue("in7")
     note(sampler.says("did you mean", since))
-    assert pump(lambda: sampler.setting("board", "signals").value() == "in1, asg1", 3)
+    assert pump(lambda: sampler.setting("board", "signals").value() == "in1, asg1", 15)
 
 with check("PitayadSampler: settings from both sides; a continuous grab goes on when the daemon comes back"):
     both_ways(sampler, "sampler", "duration", 0.02, 0.005)

@@ -22,14 +22,20 @@ def check(what: str) -> Iterator[None]:
         T["failed"] += 1
         if not isinstance(error, AssertionError):
             traceback.print_exc()
-        print(f"FAIL {what}: {type(error).__name__} {error}", flush=True)
+        say(f"FAIL {what}: {type(error).__name__} {error}")
     else:
-        print(f"ok   {what}", flush=True)
+        say(f"ok   {what}")
+
+
+def say(line: str) -> None:
+    """A line of its own, in one piece: threads of PyMoDAQ write there, too, and not always to the end of a line."""
+    sys.stdout.write(f"\n{line}\n")
+    sys.stdout.flush()
 
 
 def skip(what: str, missing: str) -> None:
     """What this machine cannot run, and what it lacks for that."""
-    print(f"skipped: {what}: {missing}", flush=True)
+    say(f"skipped: {what}: {missing}")
 
 
 def soon(attempt: Callable[[], float], limit: float, tries: int = 3) -> float:

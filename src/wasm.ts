@@ -64,6 +64,9 @@ export const loop = (pointer: number, bytes: number, end: number, body: readonly
   ...[...get(end), ...I32.lessUnsigned, ...BRANCH_IF, END],
 ];
 
+/** So many that the last turn of a loop, which does `atOnce` of them, is a whole one. */
+export const wholeTurns = (count: number, atOnce: number): number => Math.ceil(count / atOnce) * atOnce;
+
 type Type = (typeof TYPE)[keyof typeof TYPE];
 
 export interface WasmFunction {

@@ -17,6 +17,7 @@ import {
   V128,
   type WasmFunction,
   wasmLoops,
+  wholeTurns,
 } from '../../wasm.ts';
 import { toVolts } from '../volts.ts';
 import { samplesOf } from './trace.ts';
@@ -66,8 +67,7 @@ export function plainMemory(points: number, size: number): SampleMemory {
 /** Words of one turn of the loop. */
 const AT_ONCE = 8;
 
-/** The last turn of the loop is a whole one. */
-const rounded = (samples: number): number => Math.ceil(samples / AT_ONCE) * AT_ONCE;
+const rounded = (samples: number): number => wholeTurns(samples, AT_ONCE);
 
 /** undefined: there are no vectors here, or no room for them. */
 function vectorMemory(points: number, size: number): SampleMemory | undefined {

@@ -3,15 +3,10 @@
  * there. What a write sets off is scheduled for the clock at which it shows.
  */
 import { debouncer } from './debouncer.ts';
-import { goRound } from './loops.ts';
+import { FRACTION_BITS, FULL_TURN, goRound, POINTS } from './loops.ts';
 import type { RandomIndex } from './random-index.ts';
 import { changing, type Signal, saturate, toCounts } from './signal.ts';
 import type { Timeline } from './timeline.ts';
-
-const POINTS = 16384;
-const FRACTION_BITS = 16;
-/** The whole table, in the pointer's units. */
-const FULL_TURN = POINTS << FRACTION_BITS;
 
 /** From so many samples on it pays to scale the whole table first. */
 const MANY = 1024;

@@ -2,18 +2,35 @@
  * The two loops in which the simulated FPGA spends its time while a trace is recorded: a generator that goes round and
  * round its table, and samples that are put into the scope's memory. In WebAssembly where there is some.
  */
-import { get, I32, I32X4, loop, next, number, set, TYPE, V128, type WasmFunction, wasmLoops } from '../../../wasm.ts';
+import {
+  get,
+  I32,
+  I32X4,
+  loop,
+  next,
+  number,
+  set,
+  TYPE,
+  V128,
+  type WasmFunction,
+  wasmLoops,
+  wholeTurns,
+} from '../../../wasm.ts';
 import { fromCounts } from './signal.ts';
 
 /** Samples that are worked out in one go: they stay in the cache until they are in the ring. */
 export const PIECE = 2048;
 
-/** Values that a generator's whole table takes. */
-const POINTS = 16384;
+/** Of a generator's table, and the bits that a pointer into it has behind the point. */
+export const POINTS = 16384;
+export const FRACTION_BITS = 16;
+/** The whole table, in the pointer's units. */
+export const FULL_TURN = POINTS << FRACTION_BITS;
+const TURN = FULL_TURN - 1;
 
-/** A pointer into it: 14 bits, and 16 behind the point. */
-const TURN = 2 ** 30 - 1;
-const FRACTION_BITS = 16;
+/** Samples of one turn of `round`, and of `cut`. */
+const ROUND_AT_ONCE = 4;
+const CUT_AT_ONCE = 8;
 
 /** Tables that are kept ready, those of two boards. */
 const TABLES = 4;
@@ -31,7 +48,7 @@ function round(): WasmFunction {
   ];
   return {
     parameters: [i32, i32, i32, i32, i32],
-    code: loop(out, 16, end, [...one(0), ...one(4), ...one(8), ...one(12)]),
+    code: loop(out, 4 * ROUND_AT_ONCE, end, [...one(0), ...one(4), ...one(8), ...one(12)]),
   };
 }
 
@@ -46,7 +63,7 @@ function cut(): WasmFunction {
     locals: [v128],
     code: [
       ...[...number(0x3fff), ...I32X4.splat, ...set(bits)],
-      ...loop(samples, 32, end, [...four(0), ...four(16), ...next(words, 32)]),
+      ...loop(samples, 4 * CUT_AT_ONCE, end, [...four(0), ...four(16), ...next(words, 4 * CUT_AT_ONCE)]),
     ],
   };
 }
@@ -95,8 +112,8 @@ export function pieceOfSamples(): Int32Array {
 export function cutInto(ring: Uint32Array, index: number, count: number): void {
   shared ??= open();
   const { run, samples, words } = shared;
-  // To the end of a turn of the loop: what it cuts beyond is not used.
-  if (run) run.cut(0, 4 * Math.max(8, count + ((8 - (count % 8)) % 8)), WORDS_AT);
+  // What the last turn cuts beyond is not used.
+  if (run) run.cut(0, 4 * wholeTurns(count, CUT_AT_ONCE), WORDS_AT);
   else for (let k = 0; k < count; k++) words[k] = fromCounts(samples[k] as number);
   ring.set(count < PIECE ? words.subarray(0, count) : words, index);
 }
@@ -106,26 +123,17 @@ export function cutInto(ring: Uint32Array, index: number, count: number): void {
  * @param table is not changed any more
  */
 export function goRound(table: Int32Array, out: Int32Array, pointer: number, step: number, count: number): void {
-  const whole = count - (count % 4);
   let p = pointer;
+  let done = 0;
+  const whole = count - (count % ROUND_AT_ONCE);
   if (shared?.run && out.buffer === shared.buffer && whole > 0) {
     const { run, placeOf } = shared;
     run.round(out.byteOffset, out.byteOffset + 4 * whole, placeOf(table), pointer, step);
     // A power of two: the lowest bits of a product follow from those of its factors.
     p = (pointer + Math.imul(step, whole)) & TURN;
-  } else {
-    for (let k = 0; k < whole; k += 4) {
-      const q = (p + step) & TURN;
-      const r = (q + step) & TURN;
-      const s = (r + step) & TURN;
-      out[k] = table[p >> FRACTION_BITS] as number;
-      out[k + 1] = table[q >> FRACTION_BITS] as number;
-      out[k + 2] = table[r >> FRACTION_BITS] as number;
-      out[k + 3] = table[s >> FRACTION_BITS] as number;
-      p = (s + step) & TURN;
-    }
+    done = whole;
   }
-  for (let k = whole; k < count; k++) {
+  for (let k = done; k < count; k++) {
     out[k] = table[p >> FRACTION_BITS] as number;
     p = (p + step) & TURN;
   }
